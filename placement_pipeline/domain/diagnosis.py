@@ -1,0 +1,243 @@
+"""Diagnosis: the likely cause of a test's result, from its findings and scores.
+
+Each rule looks for one cause and knows how well the cause explains what was seen: a
+finding that explains the landing comes before one that is merely wrong. A diagnosis
+never rests on something that is unknown.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from placement_pipeline.domain.findings import Finding
+from placement_pipeline.domain.scoring import Score
+from placement_pipeline.domain.words import Placement, ProviderGroup, SyncMode
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that is known of one test.
+
+    Attributes:
+        findings: of its domain, From address, tracking hosts and received messages.
+        scores: one a provider group.
+        placements: latest placement of each probe, by provider group.
+        stop_code: why the test stopped, if it did (one of the refusal codes, ``missing_field``).
+        stop_detail: the same as a sentence.
+        sync_mode: how Pipedrive is joined to the mailbox.
+    """
+
+    findings: Sequence[Finding]
+    scores: Sequence[Score]
+    placements: Mapping[ProviderGroup, Sequence[Placement]]
+    stop_code: str | None
+    stop_detail: str | None
+    sync_mode: SyncMode
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether any group is."""
+        return any(score.flag is not None for score in self.scores)
+
+    def has_spam(self) -> bool:
+        """Whether probes went to spam often enough to flag a group."""
+        return self._flagged_with(Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING)
+
+    def has_promotions(self) -> bool:
+        """Whether probes went to a tab other than Primary often enough to flag a group."""
+        return self._flagged_with(Placement.PROMOTIONS, Placement.SOCIAL, Placement.UPDATES, Placement.FORUMS)
+
+    def found(self, *codes: str) -> Finding | None:
+        """The first finding with one of these reason codes."""
+        return next((finding for code in codes for finding in self.findings if finding.code == code), None)
+
+    def _flagged_with(self, *kinds: Placement) -> bool:
+        return any(
+            score.flag is not None and any(placement in kinds for placement in self.placements.get(score.group, ()))
+            for score in self.scores
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A likely cause.
+
+    Attributes:
+        cause: the cause code.
+        summary: one sentence for the sheet.
+        evidence: the findings it rests on, as check, code and evidence.
+        remedy: one sentence of what to do.
+    """
+
+    cause: str
+    summary: str
+    evidence: Sequence[Mapping[str, Any]]
+    remedy: str
+
+
+_STOPS = {
+    "token_revoked": (
+        "The mailbox's grant was revoked (password reset or access taken away), so nothing could be sent.",
+        "Reconnect the mailbox: the rep signs in again and grants access, then re-test.",
+    ),
+    "consent_missing": (
+        "The application has no permission to send for this mailbox, so nothing could be sent.",
+        "Have the tenant's admin grant the scopes the README lists, then re-test.",
+    ),
+    "sign_in_refused": (
+        "The provider refused to sign the mailbox in, so nothing could be sent.",
+        "Check the application's secret and the account's state with `placement doctor`, then re-test.",
+    ),
+    "missing_field": (
+        "A merge field of the template has no value for this rep, so nothing was sent.",
+        "Fill the field in the table of mailboxes, then re-test.",
+    ),
+}
+
+
+def diagnose(case: Case) -> list[Diagnosis]:
+    """Likely causes, the likeliest first.
+
+    Returns:
+        For a flagged test at least one entry (``unexplained`` where no rule fits); for
+        any other test only what is worth saying although nothing went wrong.
+    """
+    if case.stop_code is not None:
+        summary, remedy = _STOPS.get(
+            case.stop_code, (case.stop_detail or "Nothing could be sent.", "Run `placement doctor` for this mailbox.")
+        )
+        causes = [Diagnosis(case.stop_code, summary, [{"detail": case.stop_detail}], remedy)]
+    else:
+        causes = [cause for rule in _RULES if (cause := rule(case)) is not None] if case.is_flagged else []
+        if case.is_flagged and not causes:
+            causes = [_unexplained(case)]
+    return causes + ([note] if (note := _smart_bcc(case)) else [])
+
+
+def _never_sent(case: Case) -> Diagnosis | None:
+    if any(score.not_sent_count < score.job_count for score in case.scores):
+        return None
+    return Diagnosis(
+        "never_sent",
+        "Pipedrive has sent none of this test's messages.",
+        [],
+        "Check that the rep's mailbox is still synced in Pipedrive and that the sequence ran, then re-test.",
+    )
+
+
+def _listed(case: Case) -> Diagnosis | None:
+    finding = case.found("tracking_host_listed")
+    if finding is None or not case.has_spam():
+        return None
+    return _from("tracking_domain_listed", f"A link points at {finding.subject}, which is on a blocklist.", finding)
+
+
+def _alias(case: Case) -> Diagnosis | None:
+    finding = case.found("dkim_provider_default")
+    if finding is None or not case.has_spam() or case.found("dmarc_fail") is None or _spf_fails(case):
+        return None
+    return _from(
+        "alias_not_signed",
+        "Mail is signed with the provider's own domain instead of the sender's, so DMARC fails.",
+        finding,
+        case.found("dkim_key_missing"),
+        case.found("dmarc_fail"),
+    )
+
+
+def _spf(case: Case) -> Diagnosis | None:
+    finding = case.found("spf_provider_missing", "spf_missing")
+    if finding is None or not case.has_spam() or case.found("dmarc_pass"):
+        return None
+    return _from(
+        "spf_provider_missing",
+        f"The SPF record of {finding.subject} does not allow the provider that sends its mail.",
+        finding,
+        case.found("dkim_provider_default", "dkim_unsigned"),
+    )
+
+
+def _authentication(case: Case) -> Diagnosis | None:
+    finding = case.found("dkim_failed", "dkim_unsigned", "dmarc_fail")
+    if finding is None or not case.has_spam():
+        return None
+    return _from("authentication_fails", "Received mail fails authentication.", finding)
+
+
+def _cold(case: Case) -> Diagnosis | None:
+    finding = case.found("mailbox_cold")
+    if finding is None or not case.has_spam():
+        return None
+    return _from("cold_mailbox", "The mailbox has hardly sent any mail yet, and filters do not know it.", finding)
+
+
+def _crm_tracking(case: Case) -> Diagnosis | None:
+    finding = case.found("tracking_pixel", "links_rewritten")
+    if finding is None or not case.is_flagged:
+        return None
+    return _from(
+        "crm_tracking",
+        "Pipedrive's open and click tracking (a pixel and rewritten links) makes the mail look like a campaign.",
+        finding,
+        case.found("links_rewritten"),
+    )
+
+
+def _image_heavy(case: Case) -> Diagnosis | None:
+    finding = case.found("image_heavy")
+    if finding is None or not case.has_promotions():
+        return None
+    return _from("image_heavy", "Pictures outweigh words, most of them in the signature.", finding)
+
+
+_RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
+    _never_sent,
+    _listed,
+    _spf,
+    _alias,
+    _crm_tracking,
+    _image_heavy,
+    _cold,
+    _authentication,
+)
+"""In the order in which a cause explains a landing on its own."""
+
+
+def _spf_fails(case: Case) -> bool:
+    return case.found("spf_provider_missing", "spf_missing") is not None
+
+
+def _smart_bcc(case: Case) -> Diagnosis | None:
+    if case.sync_mode is not SyncMode.SMART_BCC:
+        return None
+    return Diagnosis(
+        "sync_smart_bcc",
+        "Pipedrive has fallen back to Smart BCC for this mailbox: replies no longer reach the CRM.",
+        [],
+        "In Pipedrive, Personal preferences, Email sync: reconnect the mailbox for two-way sync.",
+    )
+
+
+def _unexplained(case: Case) -> Diagnosis:
+    unknown = [finding for finding in case.findings if finding.status == "unknown"]
+    asked = "Some checks could not be made; run them again. " if unknown else ""
+    return Diagnosis(
+        "unexplained",
+        "No audited fact explains the result.",
+        [_cite(finding) for finding in unknown],
+        f"{asked}Re-test, and compare with the plain_control and no_signature variants.",
+    )
+
+
+def _from(cause: str, summary: str, finding: Finding, *others: Finding | None) -> Diagnosis:
+    cited = [finding, *(other for other in others if other is not None and other is not finding)]
+    return Diagnosis(cause, summary, [_cite(one) for one in cited], finding.remedy)
+
+
+def _cite(finding: Finding) -> dict[str, Any]:
+    return {
+        "subject": finding.subject,
+        "check": finding.check,
+        "code": finding.code,
+        "evidence": dict(finding.evidence),
+    }

@@ -1,0 +1,154 @@
+"""Landing rules: from where a message lies to what that means.
+
+The raw location is stored; these rules can change and be run again over stored sweeps.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from placement_pipeline.domain.words import Placement, ProviderFamily
+
+# Gmail's category labels (https://developers.google.com/workspace/gmail/api/guides/labels).
+_GMAIL_TABS = {
+    "CATEGORY_PROMOTIONS": Placement.PROMOTIONS,
+    "CATEGORY_SOCIAL": Placement.SOCIAL,
+    "CATEGORY_UPDATES": Placement.UPDATES,
+    "CATEGORY_FORUMS": Placement.FORUMS,
+}
+
+RESOLVED = frozenset(
+    {
+        Placement.PRIMARY,
+        Placement.PROMOTIONS,
+        Placement.SOCIAL,
+        Placement.UPDATES,
+        Placement.FORUMS,
+        Placement.FOCUSED,
+        Placement.OTHER,
+        Placement.INBOX,
+        Placement.SPAM,
+        Placement.QUARANTINED,
+        Placement.BOUNCED,
+        Placement.MISSING,
+    }
+)
+"""Placements a rate is counted over: the message was sent and we know what became of it."""
+
+VOID = frozenset({Placement.FILTER_BYPASSED, Placement.MOVED_BY_RULE, Placement.SEED_BROKEN})
+"""Placements that say nothing about the mailbox under test."""
+
+ARRIVED = RESOLVED - {Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING}
+"""Placements in which a prospect can come across the message without looking for it."""
+
+
+def land_gmail(labels: Sequence[str]) -> Placement:
+    """Placement from a Gmail label set.
+
+    Mail outside the inbox that is not spam was moved there by a filter or by hand: Gmail
+    itself never delivers to "All mail" only, so it says nothing about the sender.
+    """
+    held = set(labels)
+    if "SPAM" in held:
+        return Placement.SPAM
+    if "INBOX" not in held:
+        return Placement.MOVED_BY_RULE
+    for label, placement in _GMAIL_TABS.items():
+        if label in held:
+            return placement
+    return Placement.PRIMARY
+
+
+def land_microsoft(folder: str | None, inference: str | None) -> Placement:
+    """Placement from a well-known folder name and ``inferenceClassification``."""
+    if folder == "junkemail":
+        return Placement.SPAM
+    if folder != "inbox":
+        return Placement.MOVED_BY_RULE
+    return Placement.OTHER if inference == "other" else Placement.FOCUSED
+
+
+def land_imap(folder: str | None) -> Placement:
+    """Placement from the folder an IMAP connector has recognised (``inbox``, ``junk``, else its own name)."""
+    if folder == "junk":
+        return Placement.SPAM
+    return Placement.INBOX if folder == "inbox" else Placement.MOVED_BY_RULE
+
+
+def land(
+    family: ProviderFamily,
+    labels: Sequence[str],
+    folder: str | None,
+    inference: str | None,
+    is_filter_bypassed: bool = False,
+) -> Placement:
+    """Placement of a message that was found.
+
+    Args:
+        family: the seed's family, which decides how its location is read.
+        labels: Gmail's label ids.
+        folder: the folder elsewhere.
+        inference: Graph's ``inferenceClassification``.
+        is_filter_bypassed: the receiver's own headers say that filtering was skipped
+            (safe sender, allow list): the probe is void, not in the inbox.
+    """
+    if is_filter_bypassed:
+        return Placement.FILTER_BYPASSED
+    match family:
+        case ProviderFamily.GMAIL | ProviderFamily.GOOGLE_WORKSPACE:
+            return land_gmail(labels)
+        case ProviderFamily.MICROSOFT365 | ProviderFamily.OUTLOOK_COM:
+            return land_microsoft(folder, inference)
+        case ProviderFamily.REGIONAL:
+            return land_imap(folder)
+
+
+def place_unseen(*, is_seed_read: bool, is_last: bool) -> Placement:
+    """Placement of a sent probe that a sweep has not found.
+
+    Until the last sweep it is pending. After it, a seed that could not be read has told
+    us nothing; only a seed that was read can miss a message.
+    """
+    if not is_last:
+        return Placement.PENDING
+    return Placement.MISSING if is_seed_read else Placement.SEED_BROKEN
+
+
+def void_broken_seeds(placements: Mapping[str, Placement], control: Mapping[str, Placement]) -> dict[str, Placement]:
+    """Take back what was missing at seeds that lost the control mailbox's probe too.
+
+    Args:
+        placements: one test's placements by seed id.
+        control: the control mailbox's placements by seed id; empty where there is none.
+
+    Returns:
+        The placements, with ``missing`` turned into ``seed_broken`` at those seeds.
+    """
+    return {
+        seed_id: Placement.SEED_BROKEN
+        if placement is Placement.MISSING and control.get(seed_id) is Placement.MISSING
+        else placement
+        for seed_id, placement in placements.items()
+    }
+
+
+def due_sweep(ages: Sequence[timedelta], last_sent_at: datetime, last_swept_at: datetime | None) -> datetime:
+    """When a test's seeds are to be looked into next.
+
+    Args:
+        ages: rising ages of a test at which seeds are swept.
+        last_sent_at: the test's last send.
+        last_swept_at: the latest sweep that served this test, if any.
+
+    Returns:
+        The first age not yet served; the last age again where all are served.
+    """
+    for age in ages:
+        due = last_sent_at + age
+        if last_swept_at is None or last_swept_at < due:
+            return due
+    return last_sent_at + ages[-1]
+
+
+def is_last_sweep(ages: Sequence[timedelta], last_sent_at: datetime, swept_at: datetime) -> bool:
+    """Whether a sweep at this moment is the one after which nothing more is waited for."""
+    return swept_at >= last_sent_at + ages[-1]

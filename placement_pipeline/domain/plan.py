@@ -1,0 +1,181 @@
+"""The plan of tests: which mailboxes are owed one, and why the others are not.
+
+A planned test carries a plan key that says what it was owed for. The key is unique in
+the tables, so the same debt can be planned any number of times and is paid once.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
+
+
+class Skip(StrEnum):
+    """Why a mailbox gets no test now."""
+
+    MONTH_OVER = "month_over"
+    OUT_OF_ROSTER = "out_of_roster"
+    NOT_LISTED = "not_listed"
+    OPEN_TEST = "open_test"
+    ALREADY_TESTED = "already_tested"
+    NOT_FLAGGED = "not_flagged"
+    COOLING_DOWN = "cooling_down"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTest:
+    """A test of this month that the tables already hold."""
+
+    test_id: str
+    mailbox_id: str
+    reason: Reason
+    variant: Variant
+    state: TestState
+    opened_at: datetime
+    closed_at: datetime | None
+    is_flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """A test to open."""
+
+    test_id: str
+    plan_key: str
+    mailbox_id: str
+    reason: Reason
+    variant: Variant
+    route: Route
+    retest_of_test_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run asks for.
+
+    Attributes:
+        scope: which mailboxes.
+        listed: mailbox ids, for ``Scope.LISTED``.
+        reason: why, for ``Scope.LISTED`` and ``Scope.ALL``.
+        variant: what of the real mail the probes carry.
+        route: who sends; None means as the roster says of each mailbox.
+        request_key: tells one request by hand from the next; the same key never opens a second test.
+    """
+
+    scope: Scope = Scope.OWED
+    listed: frozenset[str] = frozenset()
+    reason: Reason = Reason.MANUAL
+    variant: Variant = Variant.AS_SENT
+    route: Route | None = None
+    request_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to open, and why the rest is not opened (mailbox id to reason)."""
+
+    tests: tuple[PlannedTest, ...]
+    skipped: Mapping[str, Skip]
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """How long a mailbox is left alone.
+
+    Attributes:
+        cool_down: between any two tests of a mailbox.
+        retest_after: after a flagged test is closed, before an owed re-test.
+    """
+
+    cool_down: timedelta
+    retest_after: timedelta
+
+
+def plan_tests(
+    request: Request,
+    month: date,
+    this_month: date,
+    now: datetime,
+    roster: Iterable[RosterEntry],
+    known: Sequence[KnownTest],
+    rests: Rests,
+) -> Plan:
+    """Decide which tests to open.
+
+    Args:
+        request: what is asked for.
+        month: first day of the month the tests belong to.
+        this_month: first day of the month ``now`` lies in, in the business time zone.
+        now: aware.
+        roster: the month's roster; mailboxes that are out are reported, never tested.
+        known: the month's tests so far.
+        rests: how long mailboxes are left alone.
+
+    Returns:
+        Each mailbox of the roster once, among the tests or among the skipped.
+    """
+    tests: list[PlannedTest] = []
+    skipped: dict[str, Skip] = {}
+    for entry in roster:
+        history = [test for test in known if test.mailbox_id == entry.mailbox_id]
+        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, rests)
+        if isinstance(verdict, PlannedTest):
+            tests.append(verdict)
+        else:
+            skipped[entry.mailbox_id] = verdict
+    return Plan(tuple(tests), skipped)
+
+
+def unknown_mailboxes(listed: Collection[str], roster: Iterable[RosterEntry]) -> list[str]:
+    """Listed names that are neither a mailbox id nor an address of the roster."""
+    held = {name for entry in roster for name in (entry.mailbox_id, entry.address.lower())}
+    return sorted(name for name in listed if name.lower() not in held)
+
+
+def _owed(
+    request: Request, month: date, now: datetime, entry: RosterEntry, history: Sequence[KnownTest], rests: Rests
+) -> PlannedTest | Skip:
+    if not entry.is_in:
+        return Skip.OUT_OF_ROSTER
+    if request.scope is Scope.LISTED and entry.mailbox_id not in request.listed:
+        return Skip.NOT_LISTED
+    if any(test.state is TestState.OPEN for test in history):
+        return Skip.OPEN_TEST
+    if history and now < max(test.opened_at for test in history) + rests.cool_down:
+        return Skip.COOLING_DOWN
+    match request.scope:
+        case Scope.OWED:
+            if not any(test.reason is Reason.MONTHLY for test in history):
+                return _planned(f"monthly:{month}:{entry.mailbox_id}", entry, request, Reason.MONTHLY)
+            return _retest(entry, request, history, now - rests.retest_after, Skip.ALREADY_TESTED)
+        case Scope.FLAGGED:
+            return _retest(entry, request, history, now, Skip.NOT_FLAGGED)
+        case Scope.LISTED | Scope.ALL:
+            key = f"{request.reason}:{month}:{request.request_key}:{entry.mailbox_id}"
+            planned = _planned(key, entry, request, request.reason)
+            is_known = any(test.test_id == planned.test_id for test in history)
+            return Skip.ALREADY_TESTED if is_known else planned
+
+
+def _retest(
+    entry: RosterEntry, request: Request, history: Sequence[KnownTest], closed_by: datetime, otherwise: Skip
+) -> PlannedTest | Skip:
+    as_sent = [test for test in history if test.variant is Variant.AS_SENT]
+    latest = max(as_sent, key=lambda test: test.opened_at, default=None)
+    if latest is None or not latest.is_flagged:
+        return otherwise
+    if latest.closed_at is None or latest.closed_at > closed_by:
+        return Skip.COOLING_DOWN
+    return _planned(f"retest:{latest.test_id}", entry, request, Reason.RETEST, latest.test_id)
+
+
+def _planned(
+    plan_key: str, entry: RosterEntry, request: Request, reason: Reason, retest_of: str | None = None
+) -> PlannedTest:
+    digest = hashlib.blake2b(plan_key.encode(), digest_size=8).hexdigest()
+    route = request.route or entry.route
+    return PlannedTest(f"t-{digest}", plan_key, entry.mailbox_id, reason, request.variant, route, retest_of)

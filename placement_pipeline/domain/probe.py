@@ -1,0 +1,59 @@
+"""A probe: the message one send job sends, and the marks by which it is found again.
+
+A probe carries a unique token in an ``X-`` header and an unobtrusive reference word in
+its body. Providers may replace the Message-ID (Gmail's API does), so nothing here or
+elsewhere depends on it.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+
+TOKEN_HEADER = "X-Placement-Probe"
+_TOKEN_CHARS = 20
+_REFERENCE_CHARS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingProbe:
+    """One rendered message, ready for a provider.
+
+    Attributes:
+        token: the value of the ``X-Placement-Probe`` header, unique to the send job.
+        from_address: the sending address; an alias where the mailbox is one.
+        from_name: the rep's display name.
+        to_address: the seed's address.
+        to_name: the seed's display name.
+        subject: rendered, one line.
+        text: the plain-text part.
+        html: the HTML part, or None for a plain message.
+    """
+
+    token: str
+    from_address: str
+    from_name: str
+    to_address: str
+    to_name: str
+    subject: str
+    text: str
+    html: str | None
+
+
+def make_token(test_id: str, seed_id: str) -> str:
+    """The token of one send job: the same job always has the same one.
+
+    Returns:
+        ``pp`` and 20 lower-case letters and digits (100 bits), one word to every tokenizer.
+    """
+    digest = hashlib.blake2b(f"{test_id}\n{seed_id}".encode(), digest_size=16).digest()
+    return "pp" + base64.b32encode(digest).decode().lower()[:_TOKEN_CHARS]
+
+
+def reference_word(token: str) -> str:
+    """The word a reader sees, as ``Ref. K7QX2MBA``: the token's last characters, upper case."""
+    return token[-_REFERENCE_CHARS:].upper()
+
+
+def is_token(value: str) -> bool:
+    """Whether a header value has the shape of one of our tokens."""
+    return len(value) == 2 + _TOKEN_CHARS and value.startswith("pp") and value.isalnum() and value == value.lower()

@@ -1,0 +1,374 @@
+"""Every setting, typed. Where it comes from: environment first, then ``placement.toml``.
+
+What is not secret is written in ``placement.toml`` (``PLACEMENT_CONFIG`` names another
+file). Secrets come from the environment, or from a TOML file that ``PLACEMENT_SECRETS_FILE``
+names; they are held as ``SecretStr`` and never printed. Nothing is read at import.
+"""
+
+import os
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from placement_pipeline.domain.seeds import SeedMailbox
+from placement_pipeline.domain.words import (
+    MailProvider,
+    Placement,
+    ProviderFamily,
+    Variant,
+)
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line that names it and the remedy."""
+
+
+def parse_duration(value: object) -> object:
+    """Read ``90s``, ``15m``, ``24h`` or ``3d``; anything else is left to pydantic."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value.strip())):
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not a duration; write it as 90s, 15m, 24h or 3d")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Business(_Section):
+    """Whose calendar a month, a week and a day belong to."""
+
+    time_zone: str = "UTC"
+    schedule: str = "0 9 * * MON#1"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; use an IANA name like Europe/Berlin") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+class Endpoints(_Section):
+    """Roots of the outside systems; national clouds and test systems name their own."""
+
+    pipedrive_api: str = "https://api.pipedrive.com"
+    gmail_api: str = "https://gmail.googleapis.com"
+    google_token: str = "https://oauth2.googleapis.com/token"
+    graph_api: str = "https://graph.microsoft.com/v1.0"
+    microsoft_authority: str = "https://login.microsoftonline.com"
+    ca_bundle: Path | None = None
+
+
+class Dns(_Section):
+    """Which resolvers the audits ask; empty means the system's own."""
+
+    nameservers: tuple[str, ...] = ()
+    timeout: Duration = timedelta(seconds=5)
+    dbl_zone: str = "dbl.spamhaus.org"
+
+
+class Pacing(_Section):
+    """What keeps a rep's mailbox from harm."""
+
+    interval: Duration = timedelta(seconds=20)
+    hourly_cap: int = Field(default=60, ge=1)
+    daily_cap: int = Field(default=200, ge=1)
+    cool_down: Duration = timedelta(hours=20)
+    mailboxes_at_once: int = Field(default=50, ge=1)
+
+
+class Sweeps(_Section):
+    """When seeds are looked into, counted from a test's last send."""
+
+    ages: tuple[Duration, ...] = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60, 1440))
+    seeds_at_once: int = Field(default=20, ge=1)
+
+    @field_validator("ages")
+    @classmethod
+    def _rising(cls, value: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+        if not value or list(value) != sorted(set(value)):
+            raise ValueError("ages must be one or more durations, each later than the one before")
+        return value
+
+
+class Tests(_Section):
+    """What a test is made of and when a flagged mailbox is owed another."""
+
+    __test__ = False
+
+    template: str
+    variant: Variant = Variant.AS_SENT
+    retest_after: Duration = timedelta(days=3)
+    resolve_wait: Duration = timedelta(minutes=2)
+    max_attempts: int = Field(default=3, ge=1)
+
+
+class Scoring(_Section):
+    """What counts as inbox and where the flag falls."""
+
+    flag_below_rate: float = Field(default=0.80, gt=0, le=1)
+    inbox: tuple[Placement, ...] = (
+        Placement.PRIMARY,
+        Placement.FOCUSED,
+        Placement.OTHER,
+        Placement.INBOX,
+    )
+
+
+class Template(_Section):
+    """One of the team's real templates; ``file`` is HTML with merge fields, relative to placement.toml."""
+
+    id: str
+    subject: str
+    file: Path
+
+
+class Contact(_Section):
+    """The person a seed plays in the template's merge fields."""
+
+    name: str
+    company: str
+
+
+class Seed(_Section):
+    """One seed mailbox."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    address: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    family: ProviderFamily
+    contact: Contact
+    imap_host: str | None = None
+    imap_port: int = 993
+    imap_security: Literal["tls", "none"] = "tls"
+
+    @model_validator(mode="after")
+    def _regional_needs_a_host(self) -> Self:
+        if self.family is ProviderFamily.REGIONAL and not self.imap_host:
+            raise ValueError(f"seed {self.id}: a regional seed is read by IMAP; set imap_host")
+        return self
+
+    def as_seed_mailbox(self) -> SeedMailbox:
+        """The domain's view of this seed."""
+        return SeedMailbox(self.id, self.address, self.family, self.contact.name, self.contact.company)
+
+
+class ControlMailbox(_Section):
+    """A mailbox known to be good that is tested in every month's run."""
+
+    address: str
+    provider: MailProvider
+    name: str = "Control"
+    signature_file: Path | None = None
+    merge_fields: dict[str, str] = {}
+
+
+class Roster(_Section):
+    """Where the admin's table of synced mailboxes lies (Pipedrive's API does not tell the sync state)."""
+
+    mailboxes_file: Path
+
+
+class Export(_Section):
+    """Where the sheet's file goes."""
+
+    directory: Path = Path(".placement/exports")
+
+
+class SeedSecret(_Section):
+    """How one seed is signed in to: an OAuth refresh token, or an IMAP (app) password."""
+
+    refresh_token: SecretStr | None = None
+    password: SecretStr | None = None
+
+
+class MailboxSecret(_Section):
+    """A rep's own grant, where neither domain-wide delegation nor app-only access serves."""
+
+    refresh_token: SecretStr
+
+
+class Secrets(_Section):
+    """Everything that must never be printed. See ``.env.example`` for the environment's names."""
+
+    pipedrive_token: SecretStr | None = None
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    google_service_account_file: Path | None = None
+    microsoft_tenant: str | None = None
+    microsoft_client_id: str | None = None
+    microsoft_client_secret: SecretStr | None = None
+    notify_urls: tuple[SecretStr, ...] = ()
+    mailboxes: dict[str, MailboxSecret] = {}
+    seeds: dict[str, SeedSecret] = {}
+
+
+class Settings(BaseSettings):
+    """The whole configuration, as one frozen value; built by ``load_settings``."""
+
+    model_config = SettingsConfigDict(env_prefix="PLACEMENT_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    home: Path = Path(".placement")
+    database_url: SecretStr | None = None
+    mode: Literal["dry_run", "live"] = "dry_run"
+    business: Business = Business()
+    endpoints: Endpoints = Endpoints()
+    dns: Dns = Dns()
+    pacing: Pacing = Pacing()
+    sweeps: Sweeps = Sweeps()
+    tests: Tests
+    scoring: Scoring = Scoring()
+    roster: Roster
+    templates: tuple[Template, ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1)
+    control_mailbox: ControlMailbox | None = None
+    export: Export = Export()
+    secrets: Secrets = Secrets()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the files, which arrive as arguments."""
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [template.id for template in self.templates]
+        if self.tests.template not in names:
+            raise ValueError(
+                f"tests.template: no [[templates]] entry has id {self.tests.template!r}; there are {names}"
+            )
+        ids = [seed.id for seed in self.seeds]
+        if twice := sorted({seed_id for seed_id in ids if ids.count(seed_id) > 1}):
+            raise ValueError(f"seeds: the id {twice[0]!r} is used twice; every seed needs its own")
+        return self
+
+    def template(self, template_id: str) -> Template:
+        """The template of this id.
+
+        Raises:
+            SettingsError: there is none.
+        """
+        for template in self.templates:
+            if template.id == template_id:
+                return template
+        raise SettingsError(f"placement.toml: no [[templates]] entry has id {template_id!r}")
+
+
+def config_path() -> Path:
+    """The configuration file: ``PLACEMENT_CONFIG``, or ``placement.toml`` here."""
+    return Path(os.environ.get("PLACEMENT_CONFIG", "placement.toml"))
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read, merge and check every setting.
+
+    Args:
+        path: the configuration file; ``config_path()`` by default. Relative paths in it
+            are relative to its folder.
+
+    Raises:
+        SettingsError: one line that names the setting and what to write instead.
+    """
+    path = path or config_path()
+    data = _read_toml(path, "copy the example from the README, or set PLACEMENT_CONFIG")
+    if "secrets" in data:
+        raise SettingsError(
+            f"{path.name}: secrets do not belong here; move [secrets] to the file PLACEMENT_SECRETS_FILE names"
+        )
+    _anchor(data, path.parent, _PATHS)
+    if secrets_file := os.environ.get("PLACEMENT_SECRETS_FILE"):
+        secrets = _read_toml(
+            Path(secrets_file),
+            "PLACEMENT_SECRETS_FILE must name a TOML file; see .env.example",
+        )
+        _anchor(secrets, Path(secrets_file).parent, ("google_service_account_file",))
+        data["secrets"] = secrets
+    try:
+        return Settings(**data)
+    except ValidationError as error:
+        raise SettingsError(f"{path.name}: {_first_complaint(error)}") from None
+
+
+_PATHS = (
+    "home",
+    "endpoints.ca_bundle",
+    "roster.mailboxes_file",
+    "control_mailbox.signature_file",
+    "export.directory",
+    "templates.file",
+)
+
+
+def _read_toml(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; {remedy}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({type(error).__name__}); {remedy}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from None
+
+
+def _anchor(data: dict[str, Any], folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        *parents, last = name.split(".")
+        sections: list[Any] = [data]
+        for parent in parents:
+            found = [section.get(parent) for section in sections if isinstance(section, dict)]
+            sections = [item for value in found for item in (value if isinstance(value, list) else [value])]
+        for section in sections:
+            if isinstance(section, dict) and isinstance(section.get(last), str):
+                section[last] = str(folder / section[last])
+
+
+def _first_complaint(error: ValidationError) -> str:
+    """One line for the first thing wrong, without the value: it may be a secret."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "missing":
+        message = "this setting is missing"
+    elif first["type"] == "extra_forbidden":
+        message = "there is no such setting; check the spelling"
+    more = error.error_count() - 1
+    return f"{place}: {message}".removeprefix(": ") + (f" (and {more} more)" if more else "")
