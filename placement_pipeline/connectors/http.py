@@ -1,0 +1,177 @@
+"""How every connector speaks HTTP: one client, one retry policy for reads, and sends that are made once.
+
+What a status means is each provider's own matter; here is only what holds for all.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import stamina
+
+from placement_pipeline.connectors.errors import ReadError
+
+T = TypeVar("T")
+
+TIMEOUT_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 30.0
+
+#: The one retry policy: for reads that may be made again. A send never passes through it.
+RETRIED_READ = stamina.AsyncRetryingCaller(attempts=5, timeout=90.0, wait_initial=0.5, wait_max=10.0)
+
+
+def build_client(ca_bundle: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
+    """The client that all connectors of one event loop share.
+
+    Args:
+        ca_bundle: PEM file of the authorities to trust instead of the public ones.
+        timeout_seconds: for connecting, and for each wait for bytes.
+
+    Returns:
+        A client that ignores the environment (proxies, ``SSL_CERT_FILE``, ``.netrc``) and
+        follows no redirect: a token goes where the settings say and nowhere else.
+    """
+    _keep_logs_clean()
+    verify = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
+    return httpx.AsyncClient(verify=verify, trust_env=False, timeout=timeout_seconds, limits=limits)
+
+
+def _keep_logs_clean() -> None:
+    # httpx writes each URL at INFO, and Graph's URLs hold mail addresses.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # stamina would choose structlog (Dagster brings it), which prints to standard output, where results go.
+    stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.LoggingOnRetryHook])
+
+
+@dataclass(frozen=True, slots=True)
+class NothingWritten:
+    """The connection was never made: the server has seen nothing of the request."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The request was written, at least in part, and no whole answer came back."""
+
+    detail: str
+
+
+async def send_once(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | NothingWritten | NoAnswer:
+    """Make a call that must not be made twice; any status is an answer."""
+    try:
+        return await client.send(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        return NothingWritten(f"no connection ({type(error).__name__})")
+    except httpx.RequestError as error:
+        return NoAnswer(f"the connection ended without an answer ({type(error).__name__})")
+
+
+def is_throttled(response: httpx.Response) -> bool:
+    """Whether the answer asks to slow down, where a provider has no other way of saying so."""
+    return response.status_code == httpx.codes.TOO_MANY_REQUESTS
+
+
+async def read(
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    who: str,
+    throttled: Callable[[httpx.Response], bool] = is_throttled,
+) -> httpx.Response:
+    """Make a call that may be made again: no answer, 5xx and throttling are tried again, ``Retry-After`` honoured.
+
+    Args:
+        client: the shared client.
+        request: without side effects on the server.
+        who: how messages call the mailbox or system that is read, for example ``seed gmail-01``.
+        throttled: whether an answer asks to slow down.
+
+    Returns:
+        The answer, below 500; what 4xx mean is for the caller.
+
+    Raises:
+        ReadError: ``throttled`` or ``unreachable``, after the last attempt.
+    """
+
+    async def once() -> httpx.Response:
+        try:
+            response = await client.send(request)
+        except httpx.RequestError as error:
+            raise _TryAgain("unreachable", f"{who}: no answer ({type(error).__name__})", None) from None
+        if throttled(response):
+            detail = f"{who}: the provider asks to slow down (HTTP {response.status_code})"
+            raise _TryAgain("throttled", detail, retry_after_seconds(response))
+        if response.is_server_error:
+            detail = f"{who}: the provider has trouble (HTTP {response.status_code})"
+            raise _TryAgain("unreachable", detail, retry_after_seconds(response))
+        return response
+
+    try:
+        return await RETRIED_READ(_pause_before_next, once)
+    except _TryAgain as error:
+        raise ReadError(error.code, f"{error}; it is read again at the next opportunity") from None
+
+
+async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of calls made at the same time; the first failure ends the others and is raised.
+
+    ``asyncio.gather`` would leave them running behind the caller's back, on a client that is closed.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+@contextmanager
+def understood(who: str) -> Iterator[None]:
+    """Turn a surprise in the shape of an answer into the error that says so, without showing the answer.
+
+    Raises:
+        ReadError: ``malformed``.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise ReadError("malformed", f"{who}: an answer cannot be understood ({type(error).__name__})") from error
+
+
+def retry_after_seconds(response: httpx.Response) -> float | None:
+    """The pause ``Retry-After`` asks for, in seconds or as a date (RFC 9110 section 10.2.3)."""
+    value: str = response.headers.get("retry-after", "").strip()
+    if value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+class _TryAgain(Exception):
+    """One attempt at a read failed in a way that may pass."""
+
+    def __init__(self, code: str, message: str, pause_seconds: float | None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.pause_seconds = pause_seconds
+
+
+def _pause_before_next(error: Exception) -> bool | float:
+    if not isinstance(error, _TryAgain):
+        return False
+    if error.pause_seconds is None:
+        return True
+    return error.pause_seconds if error.pause_seconds <= LONGEST_PAUSE_SECONDS else False

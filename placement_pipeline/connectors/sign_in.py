@@ -1,0 +1,83 @@
+"""Access tokens: had from a blocking library in a thread, kept until shortly before they expire.
+
+How a token is had is the matter of ``google_sign_in`` and ``microsoft_sign_in``.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from placement_pipeline.connectors.http import TIMEOUT_SECONDS
+
+_EARLY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A bearer token and how long it lives, in seconds from now."""
+
+    value: str = field(repr=False)
+    lifetime_seconds: float
+
+
+class TokenSource:
+    """The current access token of one grant. Belongs to one event loop.
+
+    Args:
+        fetch: blocking; returns a fresh token. Raises SignInError where a person must act,
+            ReadError where the token endpoint did not answer.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, fetch: Callable[[], AccessToken], clock: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._value: str | None = None
+        self._good_until = 0.0
+
+    async def token(self) -> str:
+        """A token that is good for the next call.
+
+        Raises:
+            SignInError: none can be had until someone acts.
+            ReadError: the token endpoint could not be asked.
+        """
+        async with self._lock:
+            if self._value is None or self._clock() >= self._good_until:
+                asked_at = self._clock()
+                fresh = await asyncio.to_thread(self._fetch)
+                self._value = fresh.value
+                # A short-lived token is still used for half its life rather than fetched for every call.
+                self._good_until = asked_at + max(fresh.lifetime_seconds - _EARLY_SECONDS, fresh.lifetime_seconds / 2)
+            return self._value
+
+    def forget(self, value: str) -> None:
+        """Let go of a token the provider no longer takes; a newer one stays."""
+        if self._value == value:
+            self._value = None
+
+
+class TokenSession(requests.Session):
+    """The blocking session token libraries speak through: bounded waits, environment ignored.
+
+    ``REQUESTS_CA_BUNDLE`` would beat the configured CA (measured with msal), and a proxy of
+    the environment would see client secrets.
+    """
+
+    def __init__(self, ca_bundle: Path | None) -> None:
+        super().__init__()
+        self.trust_env = False
+        # A grant is asked for once an hour: a kept connection would only go stale, and outlive its owner.
+        self.headers["Connection"] = "close"
+        self.verify = str(ca_bundle) if ca_bundle else True
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """As ``requests``, with a timeout where none is given."""
+        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_SECONDS
+        return super().send(request, **kwargs)
