@@ -1,0 +1,265 @@
+"""The outbox: the rows by which a probe is sent at most once and is never lost.
+
+``planned`` is claimed as ``sending`` and committed before the provider is called. A row
+that is found in ``sending`` while its worker no longer lives becomes ``unknown``. Only
+``mark_unsent`` brings an unknown row back to ``planned``: that is the one place that
+decides what may be sent again, and it asks for proof.
+
+A worker has a number and holds the advisory lock of that number on a connection of its
+own; when the process dies, PostgreSQL frees the lock. No lease has to run out.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Exists, Row, and_, func, or_, select, update
+
+from placement_pipeline.domain.words import Route, SendState, TestState
+from placement_pipeline.warehouse import tables
+
+_WORKER_LOCKS = 0x6F757462  # "outb": the first key of every worker's advisory lock
+
+jobs = tables.send_jobs
+tests = tables.placement_tests
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A send job as stored."""
+
+    test_id: str
+    seed_id: str
+    token: str
+    state: SendState
+    attempt_count: int
+    not_before_at: datetime
+    handed_over_at: datetime | None
+    draft_id: str | None
+
+
+@contextmanager
+def living_worker(engine: Engine) -> Iterator[int]:
+    """A worker's number; other processes can tell that it lives until the block ends."""
+    with engine.connect() as connection:
+        number: int = connection.execute(select(tables.outbox_worker_number.next_value())).scalar_one()
+        connection.execute(select(func.pg_advisory_lock(_WORKER_LOCKS, number)))
+        connection.commit()
+        try:
+            yield number
+        finally:
+            connection.execute(select(func.pg_advisory_unlock(_WORKER_LOCKS, number)))
+            connection.commit()
+
+
+def recover_abandoned(connection: Connection) -> int:
+    """Turn jobs in ``sending`` whose worker is dead into ``unknown``. Returns their number."""
+    claimants = connection.scalars(
+        select(jobs.c.claimed_by).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.is_not(None)).distinct()
+    ).all()
+    dead = [
+        number
+        for number in claimants
+        # Held until this transaction ends: the number's worker cannot come back.
+        if connection.execute(select(func.pg_try_advisory_xact_lock(_WORKER_LOCKS, number))).scalar_one()
+    ]
+    abandoned = connection.execute(
+        update(jobs)
+        .where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(dead))
+        .values(
+            state=SendState.UNKNOWN,
+            claimed_by=None,
+            outcome_code="worker_died",
+            outcome_detail="The process ended before the provider's answer was stored.",
+        )
+        .returning(jobs)
+    ).all()
+    for row in abandoned:
+        _advance_last_sent(connection, row.test_id, row.handed_over_at)
+    return len(abandoned)
+
+
+def tests_with_work(connection: Connection, now: datetime) -> list[str]:
+    """Open tests of our own route with jobs to send or to resolve now, oldest first."""
+    query = (
+        select(tests.c.test_id)
+        .where(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX)
+        .where(_has_work(now))
+        .order_by(tests.c.opened_at, tests.c.test_id)
+    )
+    return list(connection.scalars(query))
+
+
+def next_work_at(connection: Connection) -> datetime | None:
+    """When the outbox has something to do: the past if it has now, None if it never will."""
+    query = (
+        select(func.min(jobs.c.not_before_at))
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .where(
+            tests.c.state == TestState.OPEN,
+            tests.c.route == Route.MAILBOX,
+            jobs.c.state.in_([SendState.PLANNED, SendState.UNKNOWN, SendState.SENDING]),
+        )
+    )
+    moment: datetime | None = connection.execute(query).scalar_one()
+    return moment
+
+
+def _has_work(now: datetime) -> Exists:
+    return (
+        select(jobs.c.test_id)
+        .where(
+            jobs.c.test_id == tests.c.test_id,
+            or_(
+                and_(jobs.c.state == SendState.PLANNED, jobs.c.not_before_at <= now),
+                jobs.c.state == SendState.UNKNOWN,
+            ),
+        )
+        .exists()
+    )
+
+
+def load_jobs(connection: Connection, test_id: str, states: Sequence[SendState] = tuple(SendState)) -> list[Job]:
+    """A test's jobs in these states, ordered by seed."""
+    query = select(jobs).where(jobs.c.test_id == test_id, jobs.c.state.in_(states)).order_by(jobs.c.seed_id)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def sent_moments(connection: Connection, account_address: str, since: datetime) -> list[datetime]:
+    """When probes of any sending address of this account were handed over to the provider."""
+    roster = tables.rep_roster
+    query = (
+        select(jobs.c.handed_over_at)
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .join(
+            roster,
+            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
+        )
+        .where(roster.c.account_address == account_address, jobs.c.handed_over_at >= since)
+    )
+    return [moment for moment in connection.scalars(query) if moment is not None]
+
+
+def claim(connection: Connection, test_id: str, worker: int, now: datetime) -> Job | None:
+    """Take the test's next due job for this worker; the caller commits before it calls the provider."""
+    chosen = (
+        select(jobs.c.seed_id)
+        .where(jobs.c.test_id == test_id, jobs.c.state == SendState.PLANNED, jobs.c.not_before_at <= now)
+        .order_by(jobs.c.seed_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id == test_id, jobs.c.seed_id == chosen)
+        .values(
+            state=SendState.SENDING,
+            claimed_by=worker,
+            attempt_count=jobs.c.attempt_count + 1,
+            handed_over_at=now,
+            outcome_code=None,
+            outcome_detail=None,
+        )
+        .returning(jobs)
+    ).one_or_none()
+    return _job(row) if row else None
+
+
+def keep_draft(connection: Connection, job: Job, draft_id: str) -> None:
+    """Store the provider's draft id before the draft is sent."""
+    connection.execute(update(jobs).where(_is(job)).values(draft_id_provider=draft_id))
+
+
+def mark_sent(
+    connection: Connection,
+    job: Job,
+    sent_at: datetime,
+    message_id: str | None,
+    internet_message_id: str | None,
+    resolved_by: str,
+) -> None:
+    """The message went out: by the provider's answer, by its copy in Sent, or because a seed has it."""
+    connection.execute(
+        update(jobs)
+        .where(_is(job))
+        .values(
+            state=SendState.SENT,
+            sent_at=sent_at,
+            claimed_by=None,
+            message_id_provider=message_id,
+            internet_message_id=internet_message_id,
+            resolved_by=resolved_by,
+            outcome_code=None,
+            outcome_detail=None,
+        )
+    )
+    _advance_last_sent(connection, job.test_id, sent_at)
+
+
+def mark_refused(connection: Connection, job: Job, code: str, detail: str) -> None:
+    """The provider said no, for good."""
+    _settle(connection, job, SendState.REFUSED, code, detail)
+
+
+def mark_unknown(connection: Connection, job: Job, detail: str) -> None:
+    """The call ended without an answer; the message may be on its way, so its seed is looked into."""
+    _settle(connection, job, SendState.UNKNOWN, "outcome_unknown", detail)
+    if job.handed_over_at is not None:
+        _advance_last_sent(connection, job.test_id, job.handed_over_at)
+
+
+def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: str, detail: str) -> None:
+    """Plan a job again. Only for proof that it did not go out: the provider's refusal, or the look-up."""
+    connection.execute(
+        update(jobs)
+        .where(_is(job))
+        .values(
+            state=SendState.PLANNED,
+            claimed_by=None,
+            handed_over_at=None,
+            draft_id_provider=None,
+            not_before_at=not_before,
+            outcome_code=code,
+            outcome_detail=detail,
+        )
+    )
+
+
+def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
+    """Jobs of these tests by state."""
+    query = select(jobs.c.state, func.count()).where(jobs.c.test_id.in_(test_ids)).group_by(jobs.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def _advance_last_sent(connection: Connection, test_id: str, moment: datetime) -> None:
+    connection.execute(
+        update(tests)
+        .where(tests.c.test_id == test_id)
+        .values(last_sent_at=func.greatest(func.coalesce(tests.c.last_sent_at, moment), moment))
+    )
+
+
+def _settle(connection: Connection, job: Job, state: SendState, code: str, detail: str) -> None:
+    connection.execute(
+        update(jobs).where(_is(job)).values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail)
+    )
+
+
+def _is(job: Job) -> ColumnElement[bool]:
+    return and_(jobs.c.test_id == job.test_id, jobs.c.seed_id == job.seed_id)
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        test_id=row.test_id,
+        seed_id=row.seed_id,
+        token=row.token,
+        state=SendState(row.state),
+        attempt_count=row.attempt_count,
+        not_before_at=row.not_before_at,
+        handed_over_at=row.handed_over_at,
+        draft_id=row.draft_id_provider,
+    )

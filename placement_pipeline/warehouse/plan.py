@@ -1,0 +1,248 @@
+"""Placement tests: what was planned, what is open, what is closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from placement_pipeline.domain.plan import KnownTest, PlannedTest
+from placement_pipeline.domain.probe import make_token
+from placement_pipeline.domain.seeds import SeedMailbox
+from placement_pipeline.domain.template import MailTemplate
+from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
+from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.upsert import upsert
+
+_PLAN_LOCK = 0x706C616E  # "plan": one planner at a time
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTest:
+    """A test as stored."""
+
+    test_id: str
+    test_month: date
+    mailbox_id: str
+    reason: Reason
+    variant: Variant
+    route: Route
+    template_id: str
+    template_version: str
+    state: TestState
+    opened_at: datetime
+    last_sent_at: datetime | None
+    stop_code: str | None
+    stop_detail: str | None
+
+
+def lock_plan(connection: Connection) -> None:
+    """Wait until no other transaction is planning; held until this one ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(_PLAN_LOCK)))
+
+
+def save_seeds(connection: Connection, seeds: Sequence[SeedMailbox], observed_at: datetime) -> int:
+    """Store the configured seeds; seeds no longer configured stay, inactive."""
+    table = tables.seed_mailboxes
+    connection.execute(update(table).values(is_active=False))
+    rows = [
+        {
+            "seed_id": seed.seed_id,
+            "address": seed.address,
+            "provider_family": seed.family,
+            "provider_group": seed.group,
+            "is_active": True,
+            "observed_at": observed_at,
+        }
+        for seed in seeds
+    ]
+    return upsert(connection, table, rows)
+
+
+def load_known_tests(connection: Connection, month: date) -> list[KnownTest]:
+    """The month's tests with whether each is flagged by its stored scores, oldest first."""
+    tests, scores = tables.placement_tests, tables.scored_placements
+    flagged = select(func.bool_or(scores.c.is_flagged)).where(scores.c.test_id == tests.c.test_id).scalar_subquery()
+    query = (
+        select(tests, func.coalesce(flagged, False).label("is_flagged"))
+        .where(tests.c.test_month == month)
+        .order_by(tests.c.opened_at)
+    )
+    return [
+        KnownTest(
+            test_id=row.test_id,
+            mailbox_id=row.mailbox_id,
+            reason=Reason(row.reason),
+            variant=Variant(row.variant),
+            state=TestState(row.state),
+            opened_at=row.opened_at,
+            closed_at=row.closed_at,
+            is_flagged=row.is_flagged,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def open_tests(
+    connection: Connection,
+    month: date,
+    planned: Sequence[PlannedTest],
+    template: MailTemplate,
+    seeds: Sequence[SeedMailbox],
+    now: datetime,
+    run_id: str,
+) -> int:
+    """Write tests and their send jobs, all or nothing; those that are there already are left as they are.
+
+    Returns:
+        The number of tests that are new.
+    """
+    if not planned:
+        return 0
+    connection.execute(
+        insert(tables.template_versions)
+        .values(
+            template_id=template.template_id,
+            template_version=template.version,
+            subject=template.subject,
+            html=template.html,
+            first_used_at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+    new = set(
+        connection.scalars(
+            insert(tables.placement_tests)
+            .values(
+                [
+                    {
+                        "test_id": test.test_id,
+                        "plan_key": test.plan_key,
+                        "test_month": month,
+                        "mailbox_id": test.mailbox_id,
+                        "reason": test.reason,
+                        "variant": test.variant,
+                        "route": test.route,
+                        "template_id": template.template_id,
+                        "template_version": template.version,
+                        "state": TestState.OPEN,
+                        "opened_at": now,
+                        # Pipedrive may send from now on; our own sends move this forward.
+                        "last_sent_at": now if test.route is Route.CRM else None,
+                        "retest_of_test_id": test.retest_of_test_id,
+                        "run_id": run_id,
+                    }
+                    for test in planned
+                ]
+            )
+            .on_conflict_do_nothing()
+            .returning(tables.placement_tests.c.test_id)
+        )
+    )
+    jobs = [
+        {
+            "test_id": test.test_id,
+            "seed_id": seed.seed_id,
+            "token": make_token(test.test_id, seed.seed_id),
+            "state": SendState.PLANNED,
+            "attempt_count": 0,
+            "not_before_at": now,
+        }
+        for test in planned
+        if test.test_id in new
+        for seed in seeds
+    ]
+    if jobs:
+        connection.execute(insert(tables.send_jobs), jobs)
+    return len(new)
+
+
+def load_tests(
+    connection: Connection, *, month: date | None = None, state: TestState | None = None
+) -> list[StoredTest]:
+    """Tests of a month, or in a state, or both; oldest first."""
+    table = tables.placement_tests
+    query = select(*[table.c[name] for name in StoredTest.__dataclass_fields__]).order_by(
+        table.c.opened_at, table.c.test_id
+    )
+    if month is not None:
+        query = query.where(table.c.test_month == month)
+    if state is not None:
+        query = query.where(table.c.state == state)
+    return [
+        StoredTest(
+            test_id=row.test_id,
+            test_month=row.test_month,
+            mailbox_id=row.mailbox_id,
+            reason=Reason(row.reason),
+            variant=Variant(row.variant),
+            route=Route(row.route),
+            template_id=row.template_id,
+            template_version=row.template_version,
+            state=TestState(row.state),
+            opened_at=row.opened_at,
+            last_sent_at=row.last_sent_at,
+            stop_code=row.stop_code,
+            stop_detail=row.stop_detail,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def load_template(connection: Connection, template_id: str, version: str) -> MailTemplate:
+    """The content of a template version that a test was planned with."""
+    table = tables.template_versions
+    row = connection.execute(
+        select(table.c.subject, table.c.html).where(
+            table.c.template_id == template_id, table.c.template_version == version
+        )
+    ).one()
+    return MailTemplate(template_id, version, row.subject, row.html)
+
+
+def stop_test(connection: Connection, test_id: str, code: str, detail: str, now: datetime) -> None:
+    """Close a test that cannot send: what was planned is refused with this reason.
+
+    A test of which something went out already stays open, so that those probes are still looked for.
+    """
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id == test_id, jobs.c.state == SendState.PLANNED)
+        .values(state=SendState.REFUSED, outcome_code=code, outcome_detail=detail, resolved_by="stopped")
+    )
+    may_have_sent = select(jobs.c.test_id).where(jobs.c.test_id == test_id, jobs.c.state != SendState.REFUSED).exists()
+    connection.execute(update(tests).where(tests.c.test_id == test_id).values(stop_code=code, stop_detail=detail))
+    connection.execute(
+        update(tests).where(tests.c.test_id == test_id, ~may_have_sent).values(state=TestState.STOPPED, closed_at=now)
+    )
+
+
+def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) -> int:
+    """Mark tests as final: nothing more is waited for."""
+    table = tables.placement_tests
+    result = connection.execute(
+        update(table)
+        .where(table.c.test_id.in_(test_ids), table.c.state == TestState.OPEN)
+        .values(state=TestState.FINAL, closed_at=now)
+    )
+    return result.rowcount
+
+
+def stop_refused_tests(connection: Connection, now: datetime) -> int:
+    """Stop open tests of which every single job was refused. Returns their number."""
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    is_hopeful = select(jobs.c.test_id).where(jobs.c.test_id == tests.c.test_id, jobs.c.state != SendState.REFUSED)
+    detail = select(func.max(jobs.c.outcome_detail)).where(jobs.c.test_id == tests.c.test_id).scalar_subquery()
+    result = connection.execute(
+        update(tests)
+        .where(tests.c.state == TestState.OPEN, ~is_hopeful.exists())
+        .values(
+            state=TestState.STOPPED,
+            closed_at=now,
+            stop_code=func.coalesce(tests.c.stop_code, "all_refused"),
+            stop_detail=func.coalesce(tests.c.stop_detail, detail),
+        )
+    )
+    return result.rowcount

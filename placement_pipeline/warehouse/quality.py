@@ -1,0 +1,168 @@
+"""Data quality: what must hold of the raw tables, as Great Expectations suites.
+
+A rule says what a row may never be; whether a mailbox does well is no matter of these
+rules. Great Expectations takes seconds to import, so that happens where it is used.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, select
+
+from placement_pipeline.domain.findings import REASONS
+from placement_pipeline.domain.words import (
+    CheckStatus,
+    MailProvider,
+    Placement,
+    ProviderGroup,
+    Reason,
+    Route,
+    SendState,
+    SyncMode,
+    TestState,
+    Variant,
+)
+from placement_pipeline.warehouse import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One expectation.
+
+    Attributes:
+        name: the check's name in Dagster.
+        expectation: the Great Expectations class.
+        arguments: its arguments.
+    """
+
+    name: str
+    expectation: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a rule says of a table's rows. ``bad_count`` is None where the rule is not about single rows."""
+
+    rule: Rule
+    is_met: bool
+    row_count: int
+    bad_count: int | None
+
+
+def _within(name: str, column: str, words: type[StrEnum] | Sequence[str]) -> Rule:
+    return Rule(name, "ExpectColumnValuesToBeInSet", {"column": column, "value_set": [str(word) for word in words]})
+
+
+def _not_null(name: str, column: str, condition: str | None = None) -> Rule:
+    arguments: dict[str, Any] = {"column": column}
+    if condition is not None:
+        arguments |= {"row_condition": condition, "condition_parser": "pandas"}
+    return Rule(name, "ExpectColumnValuesToNotBeNull", arguments)
+
+
+def _matches(name: str, column: str, pattern: str) -> Rule:
+    return Rule(name, "ExpectColumnValuesToMatchRegex", {"column": column, "regex": pattern})
+
+
+def _unique(name: str, column: str) -> Rule:
+    return Rule(name, "ExpectColumnValuesToBeUnique", {"column": column})
+
+
+def _between(name: str, column: str, low: float, high: float) -> Rule:
+    return Rule(name, "ExpectColumnValuesToBeBetween", {"column": column, "min_value": low, "max_value": high})
+
+
+def _at_least(name: str, larger: str, smaller: str) -> Rule:
+    return Rule(
+        name,
+        "ExpectColumnPairValuesAToBeGreaterThanB",
+        {"column_A": larger, "column_B": smaller, "or_equal": True},
+    )
+
+
+SUITES: Mapping[str, tuple[Rule, ...]] = {
+    "rep_roster": (
+        Rule("has_a_mailbox", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
+        _unique("addresses_are_unique", "address"),
+        _matches("addresses_are_addresses", "address", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
+        _within("providers_are_known", "provider", MailProvider),
+        _within("sync_modes_are_known", "sync_mode", SyncMode),
+        _within("routes_are_known", "route", Route),
+    ),
+    "mailbox_activity": (_between("counts_are_plausible", "sent_count", 0, 100_000),),
+    "won_deals": (
+        _between("values_are_not_negative", "value", 0, 1e15),
+        _matches("currencies_are_iso_codes", "currency", r"^[A-Z]{3}$"),
+    ),
+    "placement_tests": (
+        _unique("debts_are_paid_once", "plan_key"),
+        _within("reasons_are_known", "reason", Reason),
+        _within("variants_are_known", "variant", Variant),
+        _within("states_are_known", "state", TestState),
+        _not_null("closed_tests_say_when", "closed_at", 'state!="open"'),
+    ),
+    "send_jobs": (
+        _unique("tokens_are_unique", "token"),
+        _matches("tokens_have_their_shape", "token", r"^pp[a-z2-7]{20}$"),
+        _within("states_are_known", "state", SendState),
+        _not_null("sent_jobs_say_when", "sent_at", 'state=="sent"'),
+        _not_null("refusals_have_a_reason", "outcome_code", 'state=="refused"'),
+    ),
+    "seed_placements": (
+        _within("placements_are_known", "placement", Placement),
+        _not_null("found_probes_have_a_location", "location", "message_id_provider.notnull()"),
+    ),
+    "auth_audits": (
+        _within("statuses_are_known", "status", CheckStatus),
+        _within("reasons_are_listed", "reason_code", tuple(REASONS)),
+    ),
+    "scored_placements": (
+        _within("groups_are_known", "provider_group", ProviderGroup),
+        _between("inbox_rates_are_rates", "inbox_rate", 0, 1),
+        _at_least("resolved_at_least_inbox", "resolved_count", "inbox_count"),
+        _at_least("jobs_at_least_resolved", "job_count", "resolved_count"),
+        _at_least("reached_at_least_primary", "reach_count", "primary_count"),
+        _not_null("flags_have_a_reason", "flag_code", "is_flagged==True"),
+    ),
+}
+"""The rules of each raw table, by its name."""
+
+
+def read_rows(connection: Connection, table_name: str, months: Sequence[date]) -> pd.DataFrame:
+    """The rows of these months, without message bodies; tables that know no month are read whole."""
+    table = tables.metadata.tables[f"{tables.SCHEMA}.{table_name}"]
+    query = select(table)
+    if "roster_month" in table.c:
+        query = query.where(table.c.roster_month.in_(months))
+    elif "test_month" in table.c:
+        query = query.where(table.c.test_month.in_(months))
+    elif "test_id" in table.c:
+        tests = tables.placement_tests
+        query = query.where(table.c.test_id.in_(select(tests.c.test_id).where(tests.c.test_month.in_(months))))
+    return pd.read_sql(query, connection).convert_dtypes()
+
+
+def validate(table_name: str, rows: pd.DataFrame) -> list[Verdict]:
+    """What the table's rules say of these rows, one verdict a rule, in the suite's order."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    rules = SUITES[table_name]
+    suite = gx.ExpectationSuite(
+        name=table_name, expectations=[getattr(gx.expectations, rule.expectation)(**rule.arguments) for rule in rules]
+    )
+    source = context.data_sources.add_pandas(table_name)
+    batch = source.add_dataframe_asset(table_name).add_batch_definition_whole_dataframe("rows")
+    definition = gx.ValidationDefinition(name=table_name, data=batch, suite=context.suites.add(suite))
+    results = context.validation_definitions.add(definition).run(batch_parameters={"dataframe": rows}).results
+    return [
+        Verdict(rule, bool(result.success), len(rows), result.result.get("unexpected_count"))
+        for rule, result in zip(rules, results, strict=True)
+    ]
