@@ -1,0 +1,150 @@
+"""The sandbox's own API, for the demo and the tests: fix a fault, let the CRM send, make trouble, count.
+
+None of it exists at a real provider, so it has a server of its own that the pipeline is
+never told of.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from email.parser import BytesHeaderParser
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.sandbox.crm import CrmError, send_sequence
+from placement_pipeline.sandbox.faults import UnknownFaultError
+from placement_pipeline.sandbox.post_office import PostOffice
+from placement_pipeline.sandbox.truth import describe
+from placement_pipeline.sandbox.wire_faults import WireFaults
+from placement_pipeline.sandbox.world import Wire
+
+
+class ControlWire:
+    """The routes below ``/_sandbox``.
+
+    Args:
+        office: the world in motion.
+        faults: the wire's trouble.
+        configure: writes the configuration into a folder.
+        after_fix: is called when a fault was taken away.
+    """
+
+    def __init__(
+        self,
+        office: PostOffice,
+        faults: WireFaults,
+        configure: Callable[[Path], Path],
+        after_fix: Callable[[], None],
+    ) -> None:
+        self._office, self._faults = office, faults
+        self._configure, self._after_fix = configure, after_fix
+        self.app = web.Application(middlewares=[_answer_errors])
+        self.app.router.add_get("/_sandbox/health", self._health)
+        self.app.router.add_get("/_sandbox/truth", self._truth)
+        self.app.router.add_get("/_sandbox/stats", self._stats)
+        self.app.router.add_post("/_sandbox/fix", self._fix)
+        self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
+        self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
+        self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
+        self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"is_ready": True})
+
+    async def _truth(self, request: web.Request) -> web.Response:
+        return web.json_response(describe(self._office.world))
+
+    async def _stats(self, request: web.Request) -> web.Response:
+        return web.json_response(statistics(self._office, self._faults))
+
+    async def _fix(self, request: web.Request) -> web.Response:
+        body = await _body(request, "subject", "fault")
+        self._office.fix(str(body["subject"]), str(body["fault"]))
+        self._after_fix()
+        return web.json_response({"fixed": body["fault"]})
+
+    async def _crm_send(self, request: web.Request) -> web.Response:
+        body = await _body(request, "mailbox", "contacts")
+        contacts = body["contacts"]
+        if not isinstance(contacts, list) or not all(isinstance(contact, str) for contact in contacts):
+            raise _BadRequestError("contacts: must be a list of addresses")
+        return web.json_response({"sent_count": await send_sequence(self._office, str(body["mailbox"]), contacts)})
+
+    async def _add_wire_fault(self, request: web.Request) -> web.Response:
+        wire = Wire.model_validate(await _body(request))
+        if "latency_ms" in wire.model_fields_set:
+            self._faults.latency_ms = wire.latency_ms
+        for rule in wire.rules:
+            self._faults.add(rule)
+        return web.json_response({"added_count": len(wire.rules)})
+
+    async def _clear_wire_faults(self, request: web.Request) -> web.Response:
+        self._faults.clear()
+        return web.json_response({"cleared": True})
+
+    async def _write_configuration(self, request: web.Request) -> web.Response:
+        body = await _body(request, "folder")
+        return web.json_response({"settings_file": str(self._configure(Path(str(body["folder"]))))})
+
+
+def statistics(office: PostOffice, faults: WireFaults) -> dict[str, Any]:
+    """What the sandbox has counted.
+
+    Returns:
+        ``submissions`` (messages taken, by From address), ``tokens`` (by token of the
+        probe header), ``duplicates`` (tokens taken more than once), both over restarts;
+        ``calls`` and ``hits`` (calls the wire's rules hit) by operation, since the start.
+    """
+    tokens = Counter(
+        token
+        for submission in office.submissions
+        if (token := BytesHeaderParser().parsebytes(submission.raw).get(TOKEN_HEADER))
+    )
+    return {
+        "submissions": Counter(submission.from_address for submission in office.submissions),
+        "tokens": tokens,
+        "duplicates": {token: count for token, count in tokens.items() if count > 1},
+        "calls": faults.calls,
+        "hits": faults.hits,
+    }
+
+
+class _BadRequestError(Exception):
+    """The body is not what the route needs."""
+
+
+@web.middleware
+async def _answer_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return _error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+    except _BadRequestError as error:
+        return _error(400, str(error))
+    except UnknownFaultError as error:
+        return _error(404, str(error))
+    except CrmError as error:
+        return _error(409, str(error))
+
+
+def _error(status: int, message: str) -> web.Response:
+    return web.json_response({"error": message}, status=status)
+
+
+async def _body(request: web.Request, *needed: str) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except json.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise _BadRequestError("the body must be a JSON object")
+    if missing := [name for name in needed if name not in body]:
+        raise _BadRequestError(f"{missing[0]}: is missing")
+    return body

@@ -1,0 +1,333 @@
+"""The Gmail API over one HTTP server, as far as a sender, a sweep and a look-up use it.
+
+Paths, parameters and answers follow the Gmail v1 discovery document; errors have its two
+levels. What Gmail itself rejects is rejected here, so that a test cannot pass on a call
+the real service would refuse. Tokens are in ``google_tokens``, search in ``gmail_search``.
+"""
+
+import base64
+import binascii
+import email.policy
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage, MIMEPart
+from email.parser import BytesParser
+from typing import Any
+
+from aiohttp import web
+
+from placement_pipeline.sandbox import access_tokens
+from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.gmail_search import (
+    SYSTEM_LABELS,
+    Query,
+    QueryError,
+    labels_of,
+    search,
+    user_folders,
+    user_label_id,
+)
+from placement_pipeline.sandbox.google_tokens import TOKEN_PREFIX, GoogleTokens
+from placement_pipeline.sandbox.mail_text import parse, text_of
+from placement_pipeline.sandbox.mailstore import StoredMessage
+from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
+from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
+
+_MAX_MESSAGE_BYTES = 36_700_160  # maxSize of messages.send in the discovery document
+_STATUS_WORDS = {
+    400: ("INVALID_ARGUMENT", "invalidArgument", "Invalid argument."),
+    401: ("UNAUTHENTICATED", "authError", "Invalid Credentials"),
+    403: ("PERMISSION_DENIED", "forbidden", "Delegation denied"),
+    404: ("NOT_FOUND", "notFound", "Requested entity was not found."),
+    429: ("RESOURCE_EXHAUSTED", "rateLimitExceeded", "User-rate limit exceeded."),
+    500: ("INTERNAL", "backendError", "Internal error encountered."),
+    503: ("UNAVAILABLE", "backendError", "The service is currently unavailable."),
+}
+
+
+class GmailError(Exception):
+    """A call that Gmail answers with an error."""
+
+    def __init__(self, status: int, message: str | None = None, reason: str | None = None) -> None:
+        super().__init__(message or str(status))
+        self.status, self.message, self.reason = status, message, reason
+
+
+class GoogleWire:
+    """Gmail's API and Google's token endpoint on one server."""
+
+    def __init__(self, office: PostOffice, tokens: GoogleTokens, faults: WireFaults) -> None:
+        self._office, self._store = office, office.store
+        self.app = web.Application(
+            middlewares=[middleware(faults, wire_error), _answer_errors], client_max_size=2 * _MAX_MESSAGE_BYTES
+        )
+        tokens.add_routes(self.app)
+        root = "/gmail/v1/users/{userId}"
+        for method, path, handler, name in (
+            ("POST", f"{root}/messages/send", self._send, "gmail.messages.send"),
+            ("POST", f"/upload{root}/messages/send", self._upload, "gmail.messages.send:upload"),
+            ("GET", f"{root}/messages", self._list, "gmail.messages.list"),
+            ("GET", f"{root}/messages/{{id}}", self._get, "gmail.messages.get"),
+            ("GET", f"{root}/labels", self._labels, "gmail.labels.list"),
+            ("GET", f"{root}/profile", self._profile, "gmail.getProfile"),
+            ("GET", f"{root}/history", self._history, "gmail.history.list"),
+            ("GET", f"{root}/settings/sendAs", self._send_as, "gmail.settings.sendAs.list"),
+        ):
+            self.app.router.add_route(method, path, handler, name=name)
+
+    def _account(self, request: web.Request) -> Account:
+        grant = access_tokens.read(TOKEN_PREFIX, request.headers.get("Authorization"))
+        account = self._store.accounts.get(grant.subject) if grant else None
+        if account is None or account.is_revoked or account.is_broken:
+            raise GmailError(401)
+        user = request.match_info["userId"]
+        if user not in ("me", account.address):
+            raise GmailError(403, f"Delegation denied for {account.address}")
+        return account
+
+    async def _send(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        body = await _json(request)
+        raw = body.get("raw")
+        if not isinstance(raw, str) or not raw:
+            raise GmailError(400, "'raw' RFC822 payload message string or uploading message via /upload/* URL required")
+        try:
+            content = base64.b64decode(raw + "=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+        except binascii.Error:
+            raise GmailError(400, "Invalid value at 'message.raw' (TYPE_BYTES), Base64 decoding failed") from None
+        return await self._submit(account, content)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        content = await request.read()
+        match request.query.get("uploadType"):
+            case "media":
+                return await self._submit(account, content)
+            case "multipart":
+                head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+                # The parser would read the message inside as a message; only its bytes are wanted.
+                parts = BytesParser(policy=email.policy.default).parsebytes(
+                    head + content.replace(b"message/rfc822", b"application/octet-stream")
+                )
+                payloads = list(parts.iter_parts()) if isinstance(parts, EmailMessage) else []
+                if len(payloads) == 2:
+                    return await self._submit(account, _bytes_of(payloads[1]))
+        raise GmailError(400, "Media upload needs uploadType media or multipart")
+
+    async def _submit(self, account: Account, raw: bytes) -> web.Response:
+        if len(raw) > _MAX_MESSAGE_BYTES:
+            raise GmailError(400, "Message too large", "uploadTooLarge")
+        try:
+            sent = await self._office.submit(account, raw, via="gmail_api")
+        except MessageRejectedError:
+            raise GmailError(400, "Recipient address required") from None
+        except FromNotAllowedError:
+            raise GmailError(400, "Invalid From header") from None
+        return web.json_response({"id": sent.id, "threadId": sent.id, "labelIds": sorted(labels_of(sent))})
+
+    async def _list(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        size, start = _page(request, default=100)
+        try:
+            query = Query(request.query.get("q", ""))
+        except QueryError as error:
+            raise GmailError(400, str(error)) from None
+        hits = search(
+            self._store,
+            account,
+            query,
+            set(request.query.getall("labelIds", [])),
+            request.query.get("includeSpamTrash", "").lower() == "true",
+        )
+        answer: dict[str, Any] = {"resultSizeEstimate": len(hits)}
+        if page := hits[start : start + size]:
+            answer["messages"] = [{"id": hit.id, "threadId": hit.id} for hit in page]
+        if len(hits) > start + size:
+            answer["nextPageToken"] = _page_token(start + size)
+        return web.json_response(answer)
+
+    async def _get(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        message = self._store.get(account.address, request.match_info["id"])
+        if message is None:
+            raise GmailError(404)
+        shape = request.query.get("format", "full").lower()
+        answer = {
+            "id": message.id,
+            "threadId": message.id,
+            "labelIds": sorted(labels_of(message)),
+            "snippet": text_of(parse(message.raw))[:180],
+            "sizeEstimate": len(message.raw),
+            "historyId": str(message.order),
+            "internalDate": str(int(message.received_at.timestamp() * 1000)),
+        }
+        match shape:
+            case "raw":
+                answer["raw"] = base64.urlsafe_b64encode(message.raw).decode()
+            case "metadata":
+                wanted = {name.lower() for name in request.query.getall("metadataHeaders", [])}
+                answer["payload"] = {
+                    "mimeType": parse(message.raw).get_content_type(),
+                    "headers": _headers(message, wanted),
+                }
+            case "full":
+                answer["payload"] = _payload(parse(message.raw), "")
+            case "minimal":
+                pass
+            case _:
+                raise GmailError(400, f"Invalid value at 'format': {shape}")
+        return web.json_response(answer)
+
+    async def _labels(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        labels = [{"id": label, "name": label, "type": "system"} for label in SYSTEM_LABELS]
+        labels += [
+            {"id": user_label_id(folder), "name": folder, "type": "user"}
+            for folder in user_folders(self._store, account)
+        ]
+        return web.json_response({"labels": labels})
+
+    async def _profile(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        messages = self._store.messages(account.address)
+        total = len(messages) + account.history.sent_count
+        return web.json_response(
+            {
+                "emailAddress": account.address,
+                "messagesTotal": total,
+                "threadsTotal": total,
+                "historyId": str(max((m.order for m in messages), default=1)),
+            }
+        )
+
+    async def _history(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        messages = self._store.messages(account.address)
+        newest = max((m.order for m in messages), default=1)
+        start = request.query.get("startHistoryId", "")
+        if not start.isdecimal():
+            raise GmailError(400, "Missing parameter: startHistoryId")
+        if not 1 <= int(start) <= newest:
+            raise GmailError(404)
+        changes = sorted((m for m in messages if m.order > int(start)), key=lambda m: m.order)
+        answer: dict[str, Any] = {"historyId": str(newest)}
+        if changes:
+            answer["history"] = [_change(message) for message in changes]
+        return web.json_response(answer)
+
+    async def _send_as(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        entries = [
+            {
+                "sendAsEmail": address,
+                "displayName": account.display_name,
+                "isPrimary": address == account.address,
+                "isDefault": address == account.address,
+                "treatAsAlias": address != account.address,
+                "signature": self._office.signature_html(address) if account.kind == "rep" else "",
+                **({} if address == account.address else {"verificationStatus": "accepted"}),
+            }
+            for address in (account.address, *account.aliases)
+        ]
+        return web.json_response({"sendAs": entries})
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Any) -> web.StreamResponse:
+    try:
+        return await handler(request)  # type: ignore[no-any-return]
+    except GmailError as error:
+        return _error(error.status, error.message, error.reason)
+    except web.HTTPNotFound:
+        return _error(404)
+
+
+def wire_error(status: int, retry_after_seconds: float | None) -> web.Response:
+    """Gmail's answer when the wire, not the call, is at fault."""
+    message = None
+    headers = {}
+    if status == 429 and retry_after_seconds is not None:
+        until = datetime.now(UTC) + timedelta(seconds=retry_after_seconds)
+        message = f"User-rate limit exceeded.  Retry after {until.isoformat(timespec='milliseconds')[:-6]}Z"
+    if retry_after_seconds is not None:
+        headers["Retry-After"] = f"{retry_after_seconds:g}"
+    answer = _error(status, message)
+    answer.headers.update(headers)
+    return answer
+
+
+def _error(status: int, message: str | None = None, reason: str | None = None) -> web.Response:
+    word, usual_reason, usual_message = _STATUS_WORDS.get(status, ("UNKNOWN", "backendError", "Backend Error"))
+    message = message or usual_message
+    detail = {"message": message, "domain": "global", "reason": reason or usual_reason}
+    if status == 401:
+        detail |= {"location": "Authorization", "locationType": "header"}
+        message = (
+            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
+            "valid authentication credential."
+        )
+    if status == 429:
+        detail["domain"] = "usageLimits"
+    return web.json_response(
+        {"error": {"code": status, "message": message, "errors": [detail], "status": word}}, status=status
+    )
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError:
+        raise GmailError(400, "Parse Error", "parseError") from None
+    if not isinstance(body, dict):
+        raise GmailError(400, "Parse Error", "parseError")
+    return body
+
+
+def _page(request: web.Request, default: int) -> tuple[int, int]:
+    """How many results, and from which one on."""
+    try:
+        size = min(int(request.query.get("maxResults", default)), 500)
+        token = request.query.get("pageToken")
+        start = int(base64.urlsafe_b64decode(token)) if token else 0
+    except (ValueError, binascii.Error):
+        raise GmailError(400, "Invalid pageToken or maxResults") from None
+    return size, start
+
+
+def _page_token(start: int) -> str:
+    return base64.urlsafe_b64encode(str(start).encode()).decode()
+
+
+def _headers(message: StoredMessage, wanted: set[str]) -> list[dict[str, str]]:
+    return [
+        {"name": name, "value": str(value)}
+        for name, value in parse(message.raw).items()
+        if not wanted or name.lower() in wanted
+    ]
+
+
+def _payload(part: MIMEPart, part_id: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "partId": part_id,
+        "mimeType": part.get_content_type(),
+        "filename": part.get_filename() or "",
+        "headers": [{"name": name, "value": str(value)} for name, value in part.items()],
+        "body": {"size": 0},
+    }
+    if part.is_multipart():
+        prefix = f"{part_id}." if part_id else ""
+        answer["parts"] = [_payload(child, f"{prefix}{number}") for number, child in enumerate(part.iter_parts())]
+    else:
+        content = _bytes_of(part)
+        answer["body"] = {"size": len(content), "data": base64.urlsafe_b64encode(content).decode()}
+    return answer
+
+
+def _bytes_of(part: MIMEPart) -> bytes:
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _change(message: StoredMessage) -> dict[str, Any]:
+    reference = {"id": message.id, "threadId": message.id, "labelIds": sorted(labels_of(message))}
+    short = {"id": message.id, "threadId": message.id}
+    return {"id": str(message.order), "messages": [short], "messagesAdded": [{"message": reference}]}

@@ -1,0 +1,28 @@
+"""The readable text of a message, for search and previews; no judgement of content."""
+
+import email
+import email.policy
+import html
+import re
+from email.message import EmailMessage
+
+
+def parse(raw: bytes) -> EmailMessage:
+    """The message, parsed leniently."""
+    return email.message_from_bytes(raw, policy=email.policy.default)
+
+
+def plain(markup: str) -> str:
+    """HTML's text, without tags, scripts and styles."""
+    visible = re.sub(r"(?is)<(script|style|head)\b.*?</\1>", " ", markup)
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", visible).split()))
+
+
+def text_of(message: EmailMessage) -> str:
+    """All readable text of a message's parts."""
+    texts = []
+    for part in message.walk():
+        if part.get_content_maintype() == "text":
+            text = str(part.get_content())
+            texts.append(plain(text) if part.get_content_subtype() == "html" else text)
+    return " ".join(" ".join(texts).split())

@@ -1,0 +1,216 @@
+"""Every message of the world, by account and folder.
+
+Only storing: who may send is in ``post_office``, where a message is filed in the
+receivers. Every change is journalled before it is made, and told to those who watch.
+"""
+
+import base64
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr
+from typing import Any, Literal
+
+from placement_pipeline.sandbox.accounts import Account, History, PastMessage
+from placement_pipeline.sandbox.journal import Entry, Journal
+
+__all__ = ["Account", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
+
+Event = Literal["added", "changed", "moved"]
+Clock = Callable[[], datetime]
+
+
+class NoSuchMessageError(Exception):
+    """The account has no message of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message in one mailbox, as it is now; a change makes a new value with the same id.
+
+    Attributes:
+        id: 16 hexadecimal characters, unique in the world.
+        account: the mailbox's login address.
+        raw: the whole message, CRLF line ends.
+        folder: ``inbox``, ``junk``, ``sent``, ``drafts``, ``trash``, or a user folder's name.
+        category: Google: ``personal``, ``promotions``, ``social``, ``updates``, ``forums``;
+            Microsoft: ``focused``, ``other``; else None.
+        received_at: aware UTC; when it came into this mailbox.
+        uid: rises within account and folder; a move gives a new one.
+        from_address: the address in From.
+        order: rises over the whole world with every addition, change and move (history cursors).
+    """
+
+    id: str
+    account: str
+    raw: bytes
+    folder: str
+    category: str | None
+    received_at: datetime
+    uid: int
+    from_address: str
+    order: int
+
+
+class MailStore:
+    """The messages of every account."""
+
+    def __init__(
+        self, accounts: dict[str, Account], journal: Journal, clock: Clock = lambda: datetime.now(UTC)
+    ) -> None:
+        self.accounts = accounts
+        self._journal = journal
+        self._clock = clock
+        self._messages: dict[str, dict[str, StoredMessage]] = {address: {} for address in accounts}
+        self._next_uid: dict[tuple[str, str], int] = {}
+        self._order = 0
+        self._watchers: list[Callable[[Event, StoredMessage], None]] = []
+
+    def account_by_refresh_token(self, token: str) -> Account | None:
+        """The account this OAuth grant belongs to, revoked or not."""
+        for account in self.accounts.values():
+            if secrets.compare_digest(account.refresh_token, token):
+                return account
+        return None
+
+    def account_of(self, address: str) -> Account | None:
+        """The account that a login address or an alias belongs to."""
+        for account in self.accounts.values():
+            if account.may_send_as(address):
+                return account
+        return None
+
+    def messages(self, address: str) -> list[StoredMessage]:
+        """Every message of an account, oldest first, sent ones and drafts included."""
+        return list(self._messages[address].values())
+
+    def get(self, address: str, message_id: str) -> StoredMessage | None:
+        """One message, or None."""
+        return self._messages[address].get(message_id)
+
+    def add(
+        self,
+        address: str,
+        raw: bytes,
+        folder: str,
+        category: str | None = None,
+        message_id: str | None = None,
+    ) -> StoredMessage:
+        """Put a message into an account now.
+
+        Args:
+            address: the account's login address.
+            raw: the whole message.
+            folder: as ``StoredMessage.folder``.
+            category: as ``StoredMessage.category``.
+            message_id: its id; a new one by default.
+        """
+        return self._record(
+            "stored",
+            id=message_id or secrets.token_hex(8),
+            account=address,
+            raw=base64.b64encode(raw).decode(),
+            folder=folder,
+            category=category,
+            at=self._clock().isoformat(),
+        )
+
+    def add_draft(self, address: str, raw: bytes) -> StoredMessage:
+        """Put a draft into an account."""
+        return self.add(address, raw, "drafts")
+
+    def update_draft(self, address: str, message_id: str, raw: bytes) -> StoredMessage:
+        """Give a draft another content.
+
+        Raises:
+            NoSuchMessageError: there is no such draft (it may have been sent).
+        """
+        draft = self.get(address, message_id)
+        if draft is None or draft.folder != "drafts":
+            raise NoSuchMessageError(f"no draft {message_id}")
+        return self._record("changed", id=message_id, account=address, raw=base64.b64encode(raw).decode())
+
+    def move(self, message_id: str, folder: str, category: str | None = None) -> StoredMessage:
+        """Put a message into another folder.
+
+        Raises:
+            NoSuchMessageError: there is no such message.
+        """
+        for address, messages in self._messages.items():
+            if message_id in messages:
+                return self._record(
+                    "moved",
+                    id=message_id,
+                    account=address,
+                    folder=folder,
+                    category=category,
+                )
+        raise NoSuchMessageError(f"no message {message_id}")
+
+    def keep_sent(self, address: str, message_id: str, raw: bytes, at: datetime) -> StoredMessage:
+        """File the Sent copy of a submission, or turn the draft of this id into it.
+
+        Not journalled here: the submission's own entry says it, so that taking a message
+        and keeping its copy are one line and cannot come apart.
+        """
+        draft = self._messages[address].get(message_id)
+        if draft is None:
+            return self._put("added", self._fresh(message_id, address, raw, "sent", None, at))
+        uid = self._take_uid(address, "sent")
+        from_address = _from_address(raw)
+        return self._put(
+            "moved", replace(draft, raw=raw, folder="sent", uid=uid, received_at=at, from_address=from_address)
+        )
+
+    def watch(self, callback: Callable[[Event, StoredMessage], None]) -> None:
+        """Be told of every message that is added, changed or moved, after it is done."""
+        self._watchers.append(callback)
+
+    def apply(self, entry: Entry) -> StoredMessage | None:
+        """Make the change that a journal entry describes; None if the entry is not about messages."""
+        match entry["kind"]:
+            case "stored":
+                raw = base64.b64decode(entry["raw"])
+                at = datetime.fromisoformat(entry["at"])
+                fresh = self._fresh(entry["id"], entry["account"], raw, entry["folder"], entry["category"], at)
+                return self._put("added", fresh)
+            case "changed":
+                message = self._messages[entry["account"]][entry["id"]]
+                raw = base64.b64decode(entry["raw"])
+                return self._put("changed", replace(message, raw=raw, from_address=_from_address(raw)))
+            case "moved":
+                message = self._messages[entry["account"]][entry["id"]]
+                uid = self._take_uid(entry["account"], entry["folder"])
+                return self._put("moved", replace(message, folder=entry["folder"], category=entry["category"], uid=uid))
+        return None
+
+    def _record(self, kind: str, **values: Any) -> StoredMessage:
+        self._journal.append(kind, **values)
+        message = self.apply({"kind": kind, **values})
+        assert message is not None
+        return message
+
+    def _fresh(
+        self, message_id: str, address: str, raw: bytes, folder: str, category: str | None, at: datetime
+    ) -> StoredMessage:
+        uid = self._take_uid(address, folder)
+        return StoredMessage(message_id, address, raw, folder, category, at, uid, _from_address(raw), order=0)
+
+    def _put(self, event: Event, message: StoredMessage) -> StoredMessage:
+        self._order += 1
+        message = replace(message, order=self._order)
+        self._messages[message.account][message.id] = message
+        for watcher in self._watchers:
+            watcher(event, message)
+        return message
+
+    def _take_uid(self, address: str, folder: str) -> int:
+        uid = self._next_uid.get((address, folder), 1)
+        self._next_uid[address, folder] = uid + 1
+        return uid
+
+
+def _from_address(raw: bytes) -> str:
+    return parseaddr(str(BytesHeaderParser().parsebytes(raw).get("From", "")))[1]

@@ -1,0 +1,142 @@
+"""Microsoft's authority: discovery and the token endpoint, on TLS as msal demands.
+
+Delegated refresh tokens and the application's own tokens. Errors carry the AADSTS number
+in ``error_codes``, as the real authority's do. What a token opens is in ``microsoft``.
+"""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from placement_pipeline.sandbox import access_tokens
+from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.mailstore import MailStore
+from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
+
+TOKEN_PREFIX = "EwB"
+TENANT = "7c6f1d0e-5a3b-4c1e-9f7a-2b8d4e6a9c10"
+CLIENT_ID = "0d9e8c7b-6a5f-4e3d-8c2b-1a0f9e8d7c6b"
+CLIENT_SECRET = "sandbox-microsoft-secret"
+_LIFETIME_SECONDS = 3599
+_CONSUMERS = "consumers"
+_TENANTS = {TENANT, "organizations", "common", _CONSUMERS}
+_ROTATION = "~"  # stands in no refresh token of the world
+
+_DESCRIPTIONS = {
+    7000215: "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value.",
+    700016: "Application with identifier '{client}' was not found in the directory.",
+    90002: "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.",
+    70000: "Provided grant is invalid or malformed.",
+    70003: "The app requested an unsupported grant type.",
+    50173: "The provided grant has expired due to it being revoked, a fresh auth token is needed. "
+    "The user might have changed or reset their password.",
+    53003: "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
+    1002012: "The provided value for scope is not valid. Client credential flows must have a scope value with "
+    "/.default suffixed to the resource identifier (application ID URI).",
+}
+
+
+class MicrosoftTokens:
+    """The authority's own HTTP server."""
+
+    def __init__(self, store: MailStore, faults: WireFaults) -> None:
+        self._store = store
+        self._rotations = 0
+        self.app = web.Application(middlewares=[middleware(faults, _wire_error)])
+        self.app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token, name="microsoft.token")
+        self.app.router.add_get(
+            "/{tenant}/v2.0/.well-known/openid-configuration", self._discovery, name="microsoft.discovery"
+        )
+
+    async def _discovery(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        if tenant not in _TENANTS:
+            return _error(400, "invalid_tenant", 90002, tenant=tenant)
+        root = f"https://{request.host}/{tenant}"
+        return web.json_response(
+            {
+                "issuer": f"{root}/v2.0",
+                "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{root}/oauth2/v2.0/token",
+                "device_authorization_endpoint": f"{root}/oauth2/v2.0/devicecode",
+                "jwks_uri": f"{root}/discovery/v2.0/keys",
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+                "response_types_supported": ["code", "id_token"],
+            }
+        )
+
+    async def _token(self, request: web.Request) -> web.Response:
+        tenant = request.match_info["tenant"]
+        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        client = form.get("client_id", "")
+        if tenant not in _TENANTS:
+            return _error(400, "invalid_request", 90002, tenant=tenant)
+        if client != CLIENT_ID:
+            return _error(400, "unauthorized_client", 700016, client=client)
+        match form.get("grant_type"):
+            case "client_credentials":
+                return self._for_application(form)
+            case "refresh_token":
+                return self._for_user(tenant, form)
+            case _:
+                return _error(400, "unsupported_grant_type", 70003)
+
+    def _for_application(self, form: dict[str, str]) -> web.Response:
+        if form.get("client_secret") != CLIENT_SECRET:
+            return _error(401, "invalid_client", 7000215)
+        if not form.get("scope", "").endswith("/.default"):
+            return _error(400, "invalid_scope", 1002012)
+        token = access_tokens.mint(TOKEN_PREFIX, CLIENT_ID, _LIFETIME_SECONDS, is_application=True)
+        return web.json_response({"token_type": "Bearer", "expires_in": _LIFETIME_SECONDS, "access_token": token})
+
+    def _for_user(self, tenant: str, form: dict[str, str]) -> web.Response:
+        if form.get("client_secret", CLIENT_SECRET) != CLIENT_SECRET:
+            return _error(401, "invalid_client", 7000215)
+        grant = form.get("refresh_token", "").partition(_ROTATION)[0]
+        account = self._store.account_by_refresh_token(grant)
+        if account is None or account.hosted_at != "microsoft" or not _signs_in_at(account, tenant):
+            return _error(400, "invalid_grant", 70000)
+        if account.is_revoked:
+            return _error(400, "invalid_grant", 50173, suberror="bad_token")
+        if account.is_broken:
+            return _error(400, "invalid_grant", 53003, suberror="message_only")
+        self._rotations += 1
+        return web.json_response(
+            {
+                "token_type": "Bearer",
+                "scope": form.get("scope", ""),
+                "expires_in": _LIFETIME_SECONDS,
+                "ext_expires_in": _LIFETIME_SECONDS,
+                "access_token": access_tokens.mint(TOKEN_PREFIX, account.address, _LIFETIME_SECONDS),
+                # The old one stays good, as at Microsoft, but a new one comes with every answer.
+                "refresh_token": f"{grant}{_ROTATION}{self._rotations}",
+            }
+        )
+
+
+def _signs_in_at(account: Account, tenant: str) -> bool:
+    return tenant in ((_CONSUMERS, "common") if account.is_consumer else (TENANT, "organizations", "common"))
+
+
+def _error(status: int, error: str, number: int, suberror: str | None = None, **named: str) -> web.Response:
+    moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
+    body: dict[str, Any] = {
+        "error": error,
+        "error_description": f"AADSTS{number}: {_DESCRIPTIONS[number].format(**named)} Trace ID: {trace} "
+        f"Correlation ID: {correlation} Timestamp: {moment}",
+        "error_codes": [number],
+        "timestamp": moment,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        "error_uri": f"https://login.microsoftonline.com/error?code={number}",
+    }
+    return web.json_response(body | ({"suberror": suberror} if suberror else {}), status=status)
+
+
+def _wire_error(status: int, retry_after_seconds: float | None) -> web.Response:
+    headers = {} if retry_after_seconds is None else {"Retry-After": f"{retry_after_seconds:g}"}
+    body = {"error": "temporarily_unavailable", "error_description": "The service is temporarily unavailable."}
+    return web.json_response(body, status=status, headers=headers)
