@@ -1,0 +1,44 @@
+with results as (
+    select * from {{ ref("int_test_results") }} where variant = 'as_sent'
+),
+
+latest_retests as (
+    select distinct on (retest_of_test_id) *
+    from results
+    where retest_of_test_id is not null
+    order by retest_of_test_id, opened_at desc, test_id
+)
+
+select
+    flagged.test_id,
+    flagged.test_month,
+    roster.rep_id,
+    roster.rep_name,
+    flagged.mailbox_id,
+    roster.address,
+    flagged.route,
+    flagged.test_reason,
+    flagged.tested_on,
+    flagged.state,
+    flagged.inbox_rate_gmail,
+    flagged.inbox_rate_microsoft365,
+    flagged.flag_code,
+    flagged.cause_code,
+    coalesce(flagged.summary, flagged.stop_detail) as why,
+    flagged.remedy,
+    retests.test_id as retest_test_id,
+    retests.tested_on as retested_on,
+    retests.state as retest_state,
+    retests.inbox_rate_gmail as retest_inbox_rate_gmail,
+    retests.inbox_rate_microsoft365 as retest_inbox_rate_microsoft365,
+    -- Null while nobody knows: no re-test yet, one that still runs, or one without a rate.
+    case
+        when retests.state = 'open' then null
+        when retests.is_flagged then false
+        when coalesce(retests.inbox_rate_gmail, retests.inbox_rate_microsoft365) is not null then true
+    end as is_recovered
+from results as flagged
+inner join {{ ref("stg_rep_roster") }} as roster
+    on flagged.mailbox_id = roster.mailbox_id and flagged.test_month = roster.roster_month
+left join latest_retests as retests on flagged.test_id = retests.retest_of_test_id
+where flagged.is_flagged and roster.role = 'rep'

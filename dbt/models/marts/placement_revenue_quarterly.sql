@@ -1,0 +1,45 @@
+with reps as (
+    select distinct on (rep_id) rep_id, rep_name, rep_id_pipedrive
+    from {{ ref("stg_rep_roster") }}
+    where role = 'rep'
+    order by rep_id, roster_month desc, mailbox_id
+),
+
+rates as (
+    select
+        rep_id,
+        date_trunc('quarter', test_month)::date as revenue_quarter,
+        avg(inbox_rate_gmail) as mean_inbox_rate_gmail,
+        avg(inbox_rate_microsoft365) as mean_inbox_rate_microsoft365,
+        count(test_id)::integer as mailbox_month_count
+    from {{ ref("monthly_sheet") }}
+    group by rep_id, revenue_quarter
+),
+
+revenue as (
+    select
+        -- A deal of someone who is in no roster still counts.
+        coalesce(reps.rep_id, 'pd-' || deals.rep_id_pipedrive) as rep_id,
+        date_trunc('quarter', {{ business_day("deals.won_at") }})::date as revenue_quarter,
+        deals.currency,
+        sum(deals.value)::numeric(38, 2) as won_value,
+        count(*)::integer as won_count
+    from {{ ref("stg_won_deals") }} as deals
+    left join reps on deals.rep_id_pipedrive = reps.rep_id_pipedrive
+    group by 1, 2, 3
+)
+
+select
+    rep_id,
+    reps.rep_name,
+    revenue_quarter,
+    -- A quarter without a won deal has no currency; ISO 4217 calls that XXX.
+    coalesce(revenue.currency, 'XXX') as currency,
+    coalesce(revenue.won_value, 0)::numeric(38, 2) as won_value,
+    coalesce(revenue.won_count, 0) as won_count,
+    rates.mean_inbox_rate_gmail,
+    rates.mean_inbox_rate_microsoft365,
+    coalesce(rates.mailbox_month_count, 0) as mailbox_month_count
+from revenue
+full outer join rates using (rep_id, revenue_quarter)
+left join reps using (rep_id)

@@ -1,0 +1,51 @@
+with months as (
+    select
+        tests.mailbox_id,
+        tests.route,
+        tests.test_month,
+        scores.provider_group,
+        tests.test_id,
+        scores.resolved_count,
+        scores.inbox_rate,
+        scores.inbox_rate_low,
+        scores.inbox_rate_high,
+        scores.primary_rate,
+        scores.reach_rate,
+        scores.is_flagged,
+        scores.certainty_code,
+        scores.control_inbox_rate,
+        scores.team_median_inbox_rate
+    from {{ ref("int_monthly_tests") }} as tests
+    inner join {{ ref("stg_scored_placements") }} as scores on tests.test_id = scores.test_id
+)
+
+select
+    months.mailbox_id,
+    roster.rep_id,
+    roster.rep_name,
+    months.route,
+    months.test_month,
+    months.provider_group,
+    months.test_id,
+    months.resolved_count,
+    months.inbox_rate,
+    months.inbox_rate_low,
+    months.inbox_rate_high,
+    months.primary_rate,
+    months.reach_rate,
+    months.is_flagged,
+    months.certainty_code,
+    months.control_inbox_rate,
+    months.team_median_inbox_rate,
+    -- The calendar's previous month, not the last one tested: a change over a gap is no monthly change.
+    previous.inbox_rate as previous_month_inbox_rate,
+    months.inbox_rate - previous.inbox_rate as inbox_rate_change
+from months
+inner join {{ ref("stg_rep_roster") }} as roster
+    on months.mailbox_id = roster.mailbox_id and months.test_month = roster.roster_month
+left join months as previous
+    on
+        months.mailbox_id = previous.mailbox_id
+        and months.route = previous.route
+        and months.provider_group = previous.provider_group
+        and months.test_month = previous.test_month + interval '1 month'

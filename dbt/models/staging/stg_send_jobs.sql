@@ -1,0 +1,7 @@
+select
+    test_id,
+    seed_id,
+    state,
+    sent_at,
+    outcome_code
+from {{ source('placement', 'send_jobs') }}
