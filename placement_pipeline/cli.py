@@ -1,0 +1,207 @@
+"""The command ``placement``: thin, over the same stages as the assets.
+
+What goes wrong is one line on standard error and an exit code: 2 for input and settings,
+1 for a run that failed.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from placement_pipeline.connectors.errors import ConnectorError, InputError
+from placement_pipeline.domain.words import Reason, Route, Scope, Variant
+from placement_pipeline.settings import SettingsError, load_settings
+from placement_pipeline.stages import doctor as doctor_stage
+from placement_pipeline.stages.access import open_access
+from placement_pipeline.stages.publishing import export_sheet, read_sheet
+from placement_pipeline.stages.waiting import read_progress
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.terminal import sheet_table
+from placement_pipeline.warehouse.database import DatabaseUrlError, database_url, migrate, open_engine
+from placement_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError
+from placement_pipeline.warehouse.roster import load_roster
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Bound to the stream it starts with: what a run prints is sent elsewhere.
+console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+
+_USER_ERRORS = (SettingsError, InputError, DatabaseUrlError, EmbeddedServerError, ConnectorError)
+
+Month = Annotated[str | None, typer.Option("--month", help="YYYY-MM; the running month without it.")]
+
+
+def main() -> None:
+    """Run the command; a mistake in the input is one line, not a traceback."""
+    try:
+        app()
+    except _USER_ERRORS as error:
+        sys.stderr.write(f"placement: {error}\n")
+        sys.exit(2)
+
+
+@app.callback()
+def _root() -> None:
+    """Measures where each sales rep's mail lands, and says why."""
+
+
+@contextmanager
+def open_workplace() -> Iterator[Workplace]:
+    """Settings, database and clock for one command."""
+    settings = load_settings()
+    configured = settings.database_url.get_secret_value() if settings.database_url else None
+    engine = open_engine(database_url(settings.home, configured))
+    try:
+        migrate(engine)
+        yield Workplace(settings, engine, "command")
+    finally:
+        engine.dispose()
+
+
+@app.command()
+def demo(
+    world: Annotated[Path | None, typer.Option(help="A world file; the default world without it.")] = None,
+    ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI on the demo's data instead.")] = False,
+    port: Annotated[int, typer.Option(help="The UI's port.")] = 3000,
+) -> None:
+    """Run a whole month in the sandbox, fix two faults, re-test, and show before and after."""
+    from placement_pipeline import demo as demonstration
+
+    if ui:
+        demonstration.serve_ui(world, port, console)
+    else:
+        raise typer.Exit(0 if demonstration.run_demo(world, console) else 1)
+
+
+@app.command()
+def doctor() -> None:
+    """Check every setting, credential and connection; one line each says what is wrong and what to do."""
+
+    async def examine(place: Workplace) -> int:
+        ill = 0
+        colours = {"ok": "green", "warning": "yellow", "broken": "red"}
+        async with open_access(place.settings) as access:
+            async for line in doctor_stage.examine(place, access):
+                ill += line.health is doctor_stage.Health.ILL
+                mark = f"[{colours[line.health]}]{line.health:8}[/]"
+                console.print(f"{mark} {line.subject:24} {line.message}", highlight=False, soft_wrap=True)
+        return ill
+
+    with open_workplace() as place:
+        ill = asyncio.run(examine(place))
+    if ill:
+        console.print(f"{ill} broken", style="red")
+        raise typer.Exit(1)
+
+
+@app.command("test")
+def open_manual_tests(
+    mailboxes: Annotated[list[str], typer.Argument(help="Addresses or mailbox ids of the roster.")],
+    variant: Annotated[Variant, typer.Option(help="What of the real mail the probes carry.")] = Variant.AS_SENT,
+    route: Annotated[Route | None, typer.Option(help="Who sends; as the roster says without it.")] = None,
+) -> None:
+    """Open tests of reason manual for these mailboxes and send their probes."""
+    from placement_pipeline.stages.planning import resolve_mailboxes
+
+    with open_workplace() as place:
+        month = place.this_month
+        resolve_mailboxes(place, month, mailboxes)
+    config = {
+        "placement_tests": {
+            "config": {
+                "scope": Scope.LISTED.value,
+                "mailboxes": mailboxes,
+                "reason": Reason.MANUAL.value,
+                "variant": variant.value,
+                **({"route": route.value} if route else {}),
+            }
+        }
+    }
+    _run("test_mailboxes", month, config)
+
+
+@app.command()
+def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write the XLSX again.")] = False) -> None:
+    """Show the monthly sheet."""
+    with open_workplace() as place:
+        chosen = _month(month) or place.this_month
+        console.print(sheet_table(read_sheet(place, chosen), chosen))
+        if export:
+            path, _ = export_sheet(place, chosen)
+            console.print(f"Written to {path}")
+
+
+@app.command()
+def status(month: Month = None) -> None:
+    """Show the month's roster and how far its tests are."""
+    with open_workplace() as place:
+        chosen = _month(month) or place.this_month
+        progress = read_progress(place, chosen)
+        with place.engine.begin() as connection:
+            roster = load_roster(connection, chosen)
+    table = Table(title=f"Roster {chosen:%Y-%m}")
+    for heading in ("Mailbox", "Rep", "Address", "Provider", "In", "Why"):
+        table.add_column(heading)
+    for entry in roster:
+        is_in = "yes" if entry.is_in else "no"
+        table.add_row(entry.mailbox_id, entry.rep_name, entry.address, entry.provider, is_in, entry.why)
+    console.print(table)
+    for what, counts in (("Tests", progress.tests), ("Send jobs", progress.jobs)):
+        listed = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none"
+        console.print(f"{what}: {listed}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded PostgreSQL; its data stays."""
+    stopped = EmbeddedServer(_home()).stop()
+    console.print("Stopped." if stopped else "It was not running.")
+
+
+@app.command()
+def remove() -> None:
+    """Stop the embedded PostgreSQL and delete all its data."""
+    EmbeddedServer(_home()).remove()
+
+
+def _run(job_name: str, month: date, config: dict[str, Any]) -> None:
+    from placement_pipeline.definitions import defs
+    from placement_pipeline.defs.instance import failures, open_instance, run_job
+
+    with open_instance(load_settings()) as instance:
+        result = run_job(defs(), instance, job_name, month.isoformat(), config)
+    if not result.success:
+        for line in failures(result):
+            sys.stderr.write(f"placement: {line}\n")
+        raise typer.Exit(1)
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        counts = {name: value.value for name, value in materialization.metadata.items() if "/" not in name}
+        shown = ", ".join(f"{name} {value}" for name, value in counts.items())
+        console.print(f"{materialization.asset_key.to_user_string()}: {shown}", highlight=False)
+
+
+def _month(value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(f"{value}-01")
+    except ValueError:
+        raise InputError(f"--month {value}: no month; write it as 2026-11") from None
+
+
+def _home() -> Path:
+    import os
+
+    return Path(os.environ.get("PLACEMENT_HOME", ".placement"))
+
+
+if __name__ == "__main__":
+    main()

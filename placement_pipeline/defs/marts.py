@@ -1,0 +1,67 @@
+"""The dbt models as assets."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+
+from placement_pipeline.defs.partitions import months, one_run
+from placement_pipeline.defs.resources import PlacementResource
+from placement_pipeline.warehouse.database import dbt_environment
+
+DBT_DIRECTORY = Path(__file__).resolve().parents[2] / "dbt"
+
+project = DbtProject(project_dir=DBT_DIRECTORY)
+
+
+class _Translator(DagsterDbtTranslator):
+    """Sources are our raw tables, so a model stands downstream of the asset of the same name."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        return dg.AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return "marts"
+
+
+def dbt_resource() -> DbtCliResource:
+    """The dbt of this environment, beside the running Python."""
+    return DbtCliResource(project_dir=project, dbt_executable=str(Path(sys.executable).parent / "dbt"))
+
+
+def build_marts() -> dg.AssetsDefinition:
+    """The assets of all dbt models, from the manifest that ``make manifest`` writes.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: there is no manifest.
+    """
+    if not project.manifest_path.exists():
+        raise dg.DagsterInvalidDefinitionError(
+            f"dbt/target/{project.manifest_path.name} is missing; run `make manifest` (dbt parse) first."
+        )
+
+    @dbt_assets(
+        manifest=project.manifest_path,
+        project=project,
+        name="dbt_models",
+        partitions_def=months,
+        backfill_policy=one_run,
+        dagster_dbt_translator=_Translator(),
+    )
+    def dbt_models(
+        context: dg.AssetExecutionContext, dbt: DbtCliResource, placement: PlacementResource
+    ) -> Iterator[Any]:
+        """Build and test all models; the tables hold every month, whichever month is asked for."""
+        with placement.workplace(context.run_id) as place:
+            url = place.engine.url.render_as_string(hide_password=False)
+            # dbt runs as a process of its own and reads the connection from its environment alone.
+            os.environ.update(dbt_environment(url, place.settings.business.time_zone))
+            # Unit tests judge the code, not the data; they run with the other tests.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            yield from dbt.cli(arguments, context=context).stream()
+
+    return dbt_models

@@ -1,0 +1,63 @@
+"""Resources: the place assets and sensors work in, made from settings when a run needs it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import dagster as dg
+
+from placement_pipeline.connectors.errors import ConnectorError
+from placement_pipeline.settings import SettingsError, load_settings
+from placement_pipeline.stages.access import Access, open_access
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse.database import DatabaseUrlError, database_url, migrate, open_engine
+from placement_pipeline.warehouse.embedded import EmbeddedServerError
+
+_Result = TypeVar("_Result")
+
+STOPPING_ERRORS = (ConnectorError, SettingsError, DatabaseUrlError, EmbeddedServerError)
+"""What stops a stage with a line for people; everything else is a defect and keeps its traceback."""
+
+
+class PlacementResource(dg.ConfigurableResource["PlacementResource"]):
+    """Settings, database and clock.
+
+    Nothing is read before a run or a tick asks: the code location loads with no environment set.
+
+    Attributes:
+        config_file: the configuration; empty for ``PLACEMENT_CONFIG`` or ``placement.toml``.
+    """
+
+    config_file: str = ""
+
+    @contextmanager
+    def workplace(self, run_id: str = "") -> Iterator[Workplace]:
+        """Where a stage works, for as long as the block runs.
+
+        Raises:
+            dagster.Failure: a setting, a credential or an outside system stops the stage; the
+                retries that could help were made below, so Dagster makes none.
+        """
+        try:
+            settings = load_settings(Path(self.config_file) if self.config_file else None)
+            configured = settings.database_url.get_secret_value() if settings.database_url else None
+            engine = open_engine(database_url(settings.home, configured))
+            try:
+                migrate(engine)
+                yield Workplace(settings, engine, run_id)
+            finally:
+                engine.dispose()
+        except STOPPING_ERRORS as error:
+            raise dg.Failure(description=str(error), allow_retries=False) from error
+
+
+def run_stage(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[_Result]]) -> _Result:
+    """Run a stage that talks to the outside, on an event loop of its own."""
+
+    async def work() -> _Result:
+        async with open_access(place.settings) as access:
+            return await stage(place, access)
+
+    return asyncio.run(work())

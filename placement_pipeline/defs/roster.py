@@ -1,0 +1,66 @@
+"""Roster assets: who the reps are, which mailboxes they have, what they sent and won."""
+
+from collections import Counter
+from functools import partial
+
+import dagster as dg
+
+from placement_pipeline.defs.partitions import month_asset, months_of
+from placement_pipeline.defs.reporting import MONTH_OVER, report
+from placement_pipeline.defs.resources import PlacementResource, run_stage
+from placement_pipeline.stages import roster
+
+_GROUP = "roster"
+_OWNER = "team:sales-ops"
+
+
+@month_asset(
+    group=_GROUP,
+    owner=_OWNER,
+    kinds={"python", "postgres"},
+)
+def rep_roster(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
+    """One row per sending address of a rep, as Pipedrive and the admin's table show it in the month.
+
+    Each row says whether the address is tested and why. A month without rows means that the
+    roster was never taken. A month that is over keeps the roster it had.
+    """
+    with placement.workplace(context.run_id) as place:
+        if place.this_month not in months_of(context):
+            return report(Counter(), note=MONTH_OVER)
+        counts = run_stage(place, partial(roster.refresh_roster, month=place.this_month))
+    return report(counts, rows=counts["mailboxes"])
+
+
+@month_asset(
+    group=_GROUP,
+    owner=_OWNER,
+    kinds={"python", "postgres"},
+    deps=[rep_roster],
+)
+def mailbox_activity(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
+    """One row per mailbox and week: what it sent, counted in its own Sent folder, thirteen weeks back.
+
+    Counts of a mailbox that cannot be read are null, not zero. A mailbox without rows was
+    never in the roster.
+    """
+    with placement.workplace(context.run_id) as place:
+        if place.this_month not in months_of(context):
+            return report(Counter(), note=MONTH_OVER)
+        counts = run_stage(place, partial(roster.refresh_activity, month=place.this_month))
+    return report(counts, rows=counts["weeks"])
+
+
+@month_asset(
+    group=_GROUP,
+    owner=_OWNER,
+    kinds={"python", "postgres"},
+)
+def won_deals(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
+    """One row per deal won in the last two years, archived ones too, from Pipedrive.
+
+    No rows means that nothing was won. Values are in the deal's own currency.
+    """
+    with placement.workplace(context.run_id) as place:
+        counts = run_stage(place, roster.refresh_won_deals)
+    return report(counts, rows=counts["deals"])

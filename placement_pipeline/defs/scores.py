@@ -1,0 +1,46 @@
+"""Score assets: how many probes reached the inbox, and why the others did not."""
+
+import dagster as dg
+
+from placement_pipeline.defs.audits import auth_audits
+from placement_pipeline.defs.partitions import month_asset, months_of
+from placement_pipeline.defs.reporting import report, total
+from placement_pipeline.defs.resources import PlacementResource
+from placement_pipeline.defs.seeds import seed_placements
+from placement_pipeline.stages.scoring import diagnose_month, score_month
+
+_GROUP = "scores"
+_OWNER = "team:deliverability"
+
+
+@month_asset(
+    group=_GROUP,
+    owner=_OWNER,
+    kinds={"python", "postgres"},
+    deps=[seed_placements],
+)
+def scored_placements(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
+    """One row per test and provider group: counts, rates with their interval, flag and certainty.
+
+    Rates are over resolved probes; what was not sent, is pending or void stands beside
+    them. Beside each rate stand the control mailbox's and the team's median.
+    """
+    with placement.workplace(context.run_id) as place:
+        counts = total([score_month(place, month) for month in months_of(context)])
+    return report(counts, rows=counts["rows"])
+
+
+@month_asset(
+    group=_GROUP,
+    owner=_OWNER,
+    kinds={"python", "postgres"},
+    deps=[scored_placements, auth_audits],
+)
+def diagnoses(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
+    """One row per test and likely cause, the likeliest first, with evidence and remedy.
+
+    A test that is not flagged has none, unless something is worth saying all the same.
+    """
+    with placement.workplace(context.run_id) as place:
+        counts = total([diagnose_month(place, month) for month in months_of(context)])
+    return report(counts, rows=sum(counts.values()) - counts["none"])

@@ -1,0 +1,82 @@
+"""Sensors: each reads one short query and requests at most one run.
+
+What is due is a fact in the tables, not in a cursor: a reset cursor, a missed tick or a
+run that died changes nothing, the next tick sees the same rows. While a run of the same
+job is under way none is requested; the mail work is done in the run, never in the tick.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from placement_pipeline.defs.jobs import collect_seeds, drain_sends, open_month, publish_month, test_mailboxes
+from placement_pipeline.defs.partitions import month_key
+from placement_pipeline.defs.resources import PlacementResource
+from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, seeds_due
+
+_UNDER_WAY = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+_PAUSE_AFTER_FAILURE = timedelta(minutes=10)
+_SENDERS = (open_month.name, test_mailboxes.name, drain_sends.name)
+
+
+@dg.sensor(job=collect_seeds, minimum_interval_seconds=30)
+def seed_collection(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests a sweep when an open test has reached the next age at which its seeds are looked into."""
+    if wait := _reason_to_wait(context, collect_seeds.name):
+        return wait
+    with placement.workplace() as place:
+        due = seeds_due(place)
+        if not due:
+            return dg.SkipReason("No seed is due.")
+        return dg.RunRequest(
+            partition_key=month_key(place.now(), place.settings.business.zone),
+            tags={"placement/due_seeds": str(len(due))},
+        )
+
+
+@dg.sensor(job=drain_sends, minimum_interval_seconds=60)
+def outbox_due(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests a drain when sends are due that no run is working on: held back by pacing, or left by a dead run."""
+    if wait := _reason_to_wait(context, *_SENDERS):
+        return wait
+    with placement.workplace() as place:
+        if place.settings.mode == "dry_run":
+            return dg.SkipReason("Dry run: nothing is sent.")
+        if not has_sends_due(place):
+            return dg.SkipReason("The outbox has nothing due.")
+        return dg.RunRequest(partition_key=month_key(place.now(), place.settings.business.zone))
+
+
+@dg.sensor(job=publish_month, minimum_interval_seconds=60)
+def month_ready(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests audits, scores, marts and sheet of a month whose tests are all closed and not yet scored."""
+    if wait := _reason_to_wait(context, publish_month.name):
+        return wait
+    with placement.workplace() as place:
+        ready = months_to_publish(place)
+    if not ready:
+        return dg.SkipReason("No month is ready.")
+    return dg.RunRequest(partition_key=ready[0].isoformat())
+
+
+ALL = (seed_collection, outbox_due, month_ready)
+
+
+def _reason_to_wait(context: dg.SensorEvaluationContext, *job_names: str) -> dg.SkipReason | None:
+    """Why no run of these jobs is to be requested now, whatever the rows say."""
+    for name in job_names:
+        if context.instance.get_runs_count(RunsFilter(job_name=name, statuses=_UNDER_WAY)):
+            return dg.SkipReason(f"A run of {name} is under way.")
+    last = context.instance.get_run_records(RunsFilter(job_name=job_names[-1]), limit=1)
+    if last and last[0].dagster_run.status is DagsterRunStatus.FAILURE:
+        failed_at = datetime.fromtimestamp(last[0].end_time or 0, UTC)
+        if datetime.now(UTC) - failed_at < _PAUSE_AFTER_FAILURE:
+            return dg.SkipReason(f"The last run of {job_names[-1]} failed; the next try is ten minutes after it.")
+    return None

@@ -1,0 +1,129 @@
+"""Audits: what is wrong with a test's domains, hosts, messages and mailbox.
+
+A test is audited once, when it is closed: what DNS says after a fix says nothing about
+the mail before it. Only an audit that left something unknown is made again while its
+month runs. A month that is over is judged from stored messages alone.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from placement_pipeline.connectors.blocklists import DomainBlocklist
+from placement_pipeline.domain.audit import audit_links, audit_message, audit_sending_domain, audit_stored_message
+from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.findings import REASONS, Finding
+from placement_pipeline.domain.history import audit_history, audit_sync
+from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.words import CheckStatus, ProviderFamily, Role, TestState
+from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.roster import ACTIVITY_WEEKS
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import plan, sightings, verdicts
+from placement_pipeline.warehouse.plan import StoredTest
+from placement_pipeline.warehouse.roster import load_activity, load_roster
+
+_ALL_CHECKS = frozenset(reason.check for reason in REASONS.values())
+_STORED_CHECKS = frozenset({"content", "receiver"})
+_AT_ONCE = 20
+
+
+async def audit_month(place: Workplace, access: Access, month: date) -> Counter[str]:
+    """Audit the month's closed tests that are not audited yet.
+
+    Returns:
+        ``audited_tests``, ``findings`` and findings by status.
+    """
+    auditor = _Auditor(place, access.resolver(), month)
+    is_over = month != place.this_month
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def audit(test: StoredTest) -> list[Finding]:
+        async with gate:
+            return auditor.judge_again(test) if is_over else await auditor.audit(test)
+
+    tests = auditor.closed_tests() if is_over else auditor.tests_to_audit()
+    results = await asyncio.gather(*(audit(test) for test in tests))
+    with place.engine.begin() as connection:
+        for test, findings in zip(tests, results, strict=True):
+            checks = _STORED_CHECKS if is_over else _ALL_CHECKS
+            verdicts.save_findings(connection, test.test_id, checks, findings, place.now())
+    counts = Counter({"audited_tests": len(tests), "findings": sum(len(findings) for findings in results)})
+    counts.update(str(finding.status) for findings in results for finding in findings)
+    return counts
+
+
+class _Auditor:
+    """The audits of one month."""
+
+    def __init__(self, place: Workplace, resolver: Resolver, month: date) -> None:
+        self._place = place
+        self._resolver = resolver
+        self._blocklist = DomainBlocklist(place.settings.dns.dbl_zone, resolver)
+        self._month = month
+        with place.engine.begin() as connection:
+            self._roster = {entry.mailbox_id: entry for entry in load_roster(connection, month)}
+            self._tests = plan.load_tests(connection, month=month)
+        self._families = {seed.id: seed.family for seed in place.settings.seeds}
+
+    def closed_tests(self) -> list[StoredTest]:
+        """Tests that nothing more is waited for."""
+        return [test for test in self._tests if test.state is not TestState.OPEN]
+
+    def tests_to_audit(self) -> list[StoredTest]:
+        """Closed tests without findings, or whose mailbox's latest audit left something unknown."""
+        closed = self.closed_tests()
+        latest = {test.mailbox_id: test.test_id for test in closed}
+        with self._place.engine.begin() as connection:
+            counted = verdicts.count_findings(connection, [test.test_id for test in closed])
+            return [
+                test
+                for test in closed
+                if test.test_id not in counted
+                or (
+                    latest[test.mailbox_id] == test.test_id
+                    and any(
+                        finding.status is CheckStatus.UNKNOWN
+                        for finding in verdicts.load_findings(connection, test.test_id)
+                    )
+                )
+            ]
+
+    async def audit(self, test: StoredTest) -> list[Finding]:
+        """Everything that can be found out now."""
+        mailbox = self._roster[test.mailbox_id]
+        messages = self._evidence(test)
+        findings = await audit_sending_domain(mailbox.envelope_domain, mailbox.domain, mailbox.provider, self._resolver)
+        for family, message_id, raw in messages:
+            findings += await audit_message(raw, message_id, mailbox.provider, family, self._resolver)
+        findings += await audit_links([raw for _, _, raw in messages], self._blocklist.look_up)
+        return [*findings, *self._audit_mailbox(mailbox)]
+
+    def judge_again(self, test: StoredTest) -> list[Finding]:
+        """What stored messages say by themselves."""
+        return [
+            finding
+            for family, message_id, raw in self._evidence(test)
+            for finding in audit_stored_message(raw, message_id, family)
+        ]
+
+    def _evidence(self, test: StoredTest) -> Sequence[tuple[ProviderFamily, str, bytes]]:
+        """One received message a provider family: the others are the same message at another seed."""
+        with self._place.engine.begin() as connection:
+            received = sightings.load_evidence(connection, test.test_id)
+        chosen: dict[ProviderFamily, tuple[str, bytes]] = {}
+        for seed_id, raw in received:
+            if (family := self._families.get(seed_id)) is not None:
+                chosen.setdefault(family, (seed_id, raw))
+        return [(family, f"{test.test_id}/{seed_id}", raw) for family, (seed_id, raw) in chosen.items()]
+
+    def _audit_mailbox(self, mailbox: RosterEntry) -> list[Finding]:
+        since = (self._place.now() - timedelta(weeks=ACTIVITY_WEEKS + 1)).date()
+        with self._place.engine.begin() as connection:
+            weeks = load_activity(connection, mailbox.mailbox_id, since)
+        has_older = weeks[0].has_older_mail if weeks else None
+        findings = [audit_history([week.sent_count for week in weeks], has_older, mailbox.mailbox_id)]
+        if mailbox.role is Role.REP:
+            findings.append(audit_sync(mailbox.sync_mode, mailbox.mailbox_id))
+        return findings

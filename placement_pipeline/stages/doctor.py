@@ -1,0 +1,138 @@
+"""The doctor: every setting, credential and connection, one line each, with what to do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from placement_pipeline.connectors.errors import ConnectorError
+from placement_pipeline.connectors.roster_file import read_roster_file
+from placement_pipeline.domain.auth.dns import CannotTell
+from placement_pipeline.domain.roster import RosterEntry, build_roster
+from placement_pipeline.settings import Seed
+from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.planning import read_template
+from placement_pipeline.stages.roster import control_entries
+from placement_pipeline.stages.workplace import Workplace
+
+_AT_ONCE = 8
+
+
+class Health(StrEnum):
+    """What the doctor says of one thing."""
+
+    WELL = "ok"
+    WARNING = "warning"
+    ILL = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was checked.
+
+    Attributes:
+        subject: what, for example ``seed gmail-01``.
+        health: how it is.
+        message: what was found, and what to do about it.
+    """
+
+    subject: str
+    health: Health
+    message: str
+
+
+async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
+    """Check everything, in the order in which one thing needs another; lines come as they are found."""
+    yield _mode(place)
+    yield _database(place)
+    yield _attempt("template", lambda: f"{read_template(place.settings).template_id} parses")
+    mailboxes = _attempt("table of mailboxes", lambda: _count_mailboxes(place))
+    yield mailboxes
+    yield await _answer("Pipedrive", _pipedrive(access))
+    yield await _dns(place, access)
+    checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
+    if mailboxes.health is Health.WELL:
+        checks += [_mailbox(place, access, entry) for entry in _entries(place)]
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(check: Awaitable[Line]) -> Line:
+        async with gate:
+            return await check
+
+    for line in asyncio.as_completed([one(check) for check in checks]):
+        yield await line
+
+
+def _mode(place: Workplace) -> Line:
+    if place.settings.mode == "live":
+        return Line("mode", Health.WELL, "live: probes are sent")
+    return Line("mode", Health.WARNING, 'dry run: nothing is sent; set mode = "live" once this list is clean')
+
+
+def _database(place: Workplace) -> Line:
+    try:
+        with place.engine.begin() as connection:
+            version = connection.execute(text("show server_version")).scalar_one()
+    except OperationalError:
+        return Line("database", Health.ILL, "PostgreSQL does not answer; check PLACEMENT_DATABASE_URL")
+    kind = "configured" if place.settings.database_url else "embedded"
+    return Line("database", Health.WELL, f"PostgreSQL {version}, {kind}")
+
+
+def _attempt(subject: str, check: Callable[[], str]) -> Line:
+    try:
+        return Line(subject, Health.WELL, check())
+    except ConnectorError as error:
+        return Line(subject, Health.ILL, str(error))
+
+
+async def _answer(subject: str, check: Awaitable[str]) -> Line:
+    try:
+        return Line(subject, Health.WELL, await check)
+    except ConnectorError as error:
+        return Line(subject, Health.ILL, str(error))
+
+
+def _count_mailboxes(place: Workplace) -> str:
+    return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
+
+
+async def _pipedrive(access: Access) -> str:
+    users = await access.pipedrive().users()
+    return f"{sum(user.is_active for user in users)} active users"
+
+
+async def _dns(place: Workplace, access: Access) -> Line:
+    domain = place.settings.seeds[0].address.rpartition("@")[2]
+    answer = await access.resolver().ask(domain, "MX")
+    if isinstance(answer, CannotTell):
+        return Line("DNS", Health.ILL, f"the resolver does not answer ({answer}); check dns.nameservers")
+    return Line("DNS", Health.WELL, "the resolver answers")
+
+
+def _entries(place: Workplace) -> list[RosterEntry]:
+    """Every sending address, whoever it belongs to: here only its sign-in counts."""
+    return build_roster([], read_roster_file(place.settings.roster.mailboxes_file)) + control_entries(place.settings)
+
+
+async def _seed(place: Workplace, access: Access, seed: Seed) -> Line:
+    async def check() -> str:
+        reader = await access.seed_reader(seed)
+        reading = await reader.sweep(place.now() - timedelta(hours=1), frozenset(), lambda _: False)
+        return f"{seed.family}, {len(reading.messages)} messages in the last hour"
+
+    return await _answer(f"seed {seed.id}", check())
+
+
+async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+    async def check() -> str:
+        reader = await access.history_reader(entry)
+        now = place.now()
+        (sent,) = await reader.count_sent(((now - timedelta(days=7), now),))
+        return f"{entry.provider}, {entry.domain}: {sent} sent in the last 7 days"
+
+    return await _answer(f"mailbox {entry.mailbox_id}", check())

@@ -1,0 +1,68 @@
+"""Placement tests: plan what is owed and open it, once."""
+
+from collections import Counter
+from datetime import date
+
+from placement_pipeline.connectors.errors import InputError
+from placement_pipeline.domain.plan import Request, Rests, plan_tests, unknown_mailboxes
+from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.template import MailTemplate, UnparsableTemplateError, parse_template
+from placement_pipeline.settings import Settings
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import plan
+from placement_pipeline.warehouse.roster import load_roster
+
+
+def read_template(settings: Settings) -> MailTemplate:
+    """The template that tests are sent with.
+
+    Raises:
+        InputError: its file cannot be read or does not parse.
+    """
+    source = settings.template(settings.tests.template)
+    try:
+        return parse_template(source.id, source.subject, source.file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"templates.{source.id}.file: {source.file} cannot be read; name an HTML file") from None
+    except UnparsableTemplateError as error:
+        raise InputError(f"{source.file.name}: {error}") from None
+
+
+def resolve_mailboxes(place: Workplace, month: date, names: list[str]) -> frozenset[str]:
+    """Mailbox ids for ids or addresses that someone typed.
+
+    Raises:
+        InputError: the month's roster has no such mailbox.
+    """
+    with place.engine.begin() as connection:
+        roster = load_roster(connection, month)
+    if unknown := unknown_mailboxes(names, roster):
+        raise InputError(
+            f"{unknown[0]}: the roster of {month:%Y-%m} has no such mailbox; `placement status` lists them"
+        )
+    return frozenset(name if name.startswith("mb-") else mailbox_id_of(name) for name in names)
+
+
+def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
+    """Open the tests that are owed, under a lock: two planners at once open no test twice.
+
+    Returns:
+        ``opened``, ``jobs`` and the mailboxes that got none by reason (``skipped_already_tested``, ...).
+
+    Raises:
+        InputError: the template cannot be used.
+    """
+    template = read_template(place.settings)
+    seeds = [seed.as_seed_mailbox() for seed in place.settings.seeds]
+    rests = Rests(place.settings.pacing.cool_down, place.settings.tests.retest_after)
+    now = place.now()
+    with place.engine.begin() as connection:
+        plan.lock_plan(connection)
+        plan.save_seeds(connection, seeds, now)
+        roster = load_roster(connection, month)
+        known = plan.load_known_tests(connection, month)
+        decided = plan_tests(request, month, place.this_month, now, roster, known, rests)
+        opened = plan.open_tests(connection, month, decided.tests, template, seeds, now, place.run_id)
+    counts = Counter({"opened": opened, "jobs": opened * len(seeds)})
+    counts.update(f"skipped_{skip}" for skip in decided.skipped.values())
+    return counts

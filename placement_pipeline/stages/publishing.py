@@ -1,0 +1,159 @@
+"""What leaves the pipeline: the sheet's file and the alerts, each once."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+from sqlalchemy import text
+
+from placement_pipeline.connectors.notify import notify
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse.verdicts import is_published, note_publication
+
+SHEET = "monthly_sheet"
+"""The kind of publication that the sheet's file is; its content key is the month."""
+
+_COLUMNS: tuple[tuple[str, str, int, str], ...] = (
+    ("Rep", "rep_name", 22, "text"),
+    ("Mailbox", "address", 34, "text"),
+    ("Route", "route", 9, "text"),
+    ("Date", "tested_on", 12, "date"),
+    ("% inbox Gmail", "inbox_rate_gmail", 14, "rate"),
+    ("% inbox O365", "inbox_rate_microsoft365", 14, "rate"),
+    ("Flagged", "flagged", 10, "flag"),
+    ("Why", "why", 60, "text"),
+    ("What to do", "remedy", 60, "text"),
+    ("Gmail before", "first_inbox_rate_gmail", 14, "rate"),
+    ("O365 before", "first_inbox_rate_microsoft365", 14, "rate"),
+    ("n Gmail", "resolved_count_gmail", 9, "number"),
+    ("n O365", "resolved_count_microsoft365", 9, "number"),
+    ("Sure?", "certainty", 16, "text"),
+    ("Control Gmail", "control_inbox_rate_gmail", 14, "rate"),
+    ("Control O365", "control_inbox_rate_microsoft365", 14, "rate"),
+    ("Team Gmail", "team_median_inbox_rate_gmail", 14, "rate"),
+    ("Team O365", "team_median_inbox_rate_microsoft365", 14, "rate"),
+)
+"""Heading, column of ``monthly_sheet`` or of the row built from it, width in characters, format."""
+
+
+def read_sheet(place: Workplace, month: date) -> list[Mapping[str, Any]]:
+    """The rows of the mart ``monthly_sheet``, the flagged ones first."""
+    query = text(
+        "select * from marts.monthly_sheet where test_month = :month"
+        " order by coalesce(is_flagged, false) desc, rep_name, address"
+    )
+    with place.engine.begin() as connection:
+        return [dict(row) for row in connection.execute(query, {"month": month}).mappings()]
+
+
+def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
+    """Write the monthly sheet as an XLSX file; the file is replaced whole or not at all.
+
+    Returns:
+        Its path, and ``rows`` and ``flagged``.
+    """
+    rows = read_sheet(place, month)
+    folder = place.settings.export.directory
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"monthly_sheet_{month:%Y-%m}.xlsx"
+    partial = path.with_suffix(".partial")
+    _write(partial, rows, month)
+    partial.replace(path)
+    with place.engine.begin() as connection:
+        note_publication(connection, SHEET, month.isoformat(), path.name, len(rows), "written", place.now())
+    return path, Counter({"rows": len(rows), "flagged": sum(bool(row["is_flagged"]) for row in rows)})
+
+
+def flag_word(row: Mapping[str, Any]) -> str:
+    """What stands in the column Flagged: ``YES``, ``not_sent`` or ``no``; empty where there was no test."""
+    if row["is_flagged"] is None:
+        return ""
+    if not row["is_flagged"]:
+        return "no"
+    return "not_sent" if row["flag_code"] == "not_sent" else "YES"
+
+
+def send_alerts(place: Workplace, month: date) -> Counter[str]:
+    """Tell the configured places about flagged mailboxes, each result once.
+
+    Returns:
+        Flagged mailboxes by outcome: ``sent``, ``failed``, ``not_configured``, ``told_before``.
+    """
+    flagged = [row for row in read_sheet(place, month) if row["is_flagged"]]
+    urls = [secret.get_secret_value() for secret in place.settings.secrets.notify_urls]
+    return Counter(_tell(place, row, urls) for row in flagged)
+
+
+def _tell(place: Workplace, row: Mapping[str, Any], urls: Sequence[str]) -> str:
+    key = f"{row['test_id']}:{row['flag_code']}"
+    with place.engine.begin() as connection:
+        if is_published(connection, "alert", key):
+            return "told_before"
+    if not urls:
+        return "not_configured"
+    if not notify(urls, *_alert(row)):
+        return "failed"
+    with place.engine.begin() as connection:
+        note_publication(connection, "alert", key, "notify_urls", 1, "sent", place.now())
+    return "sent"
+
+
+def _alert(row: Mapping[str, Any]) -> tuple[str, str]:
+    return (
+        f"{row['rep_name']}: {row['address']} is flagged",
+        f"Gmail {_percent(row['inbox_rate_gmail'])}, Microsoft 365 {_percent(row['inbox_rate_microsoft365'])}.\n"
+        f"{row['why']}\n{row['remedy'] or ''}",
+    )
+
+
+def _percent(rate: float | None) -> str:
+    return "unknown" if rate is None else f"{rate:.0%} inbox"
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]], month: date) -> None:
+    with xlsxwriter.Workbook(str(path), {"in_memory": True}) as book:
+        sheet = book.add_worksheet(f"{month:%Y-%m}")
+        formats = {
+            "head": book.add_format({"bold": True, "bg_color": "#1F3A5F", "font_color": "white", "border": 1}),
+            "text": book.add_format({"text_wrap": True, "valign": "top"}),
+            "date": book.add_format({"num_format": "yyyy-mm-dd", "valign": "top"}),
+            "rate": book.add_format({"num_format": "0%", "valign": "top"}),
+            "number": book.add_format({"num_format": "0", "valign": "top"}),
+            "flag": book.add_format({"bold": True, "valign": "top"}),
+        }
+        alarm = book.add_format({"bg_color": "#F8D7DA", "font_color": "#842029"})
+        for column, (heading, _, width, _kind) in enumerate(_COLUMNS):
+            sheet.set_column(column, column, width)
+            sheet.write_string(0, column, heading, formats["head"])
+        for line, row in enumerate(rows, start=1):
+            shown = {**row, "flagged": flag_word(row), "certainty": _certainty(row)}
+            for column, (_, name, _, kind) in enumerate(_COLUMNS):
+                _write_cell(sheet, line, column, shown[name], formats[kind])
+        sheet.freeze_panes(1, 2)
+        sheet.autofilter(0, 0, max(len(rows), 1), len(_COLUMNS) - 1)
+        flag_column = next(index for index, column in enumerate(_COLUMNS) if column[1] == "flagged")
+        for word in ("YES", "not_sent"):
+            rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": alarm}
+            sheet.conditional_format(1, flag_column, max(len(rows), 1), flag_column, rule)
+
+
+def _write_cell(sheet: Any, line: int, column: int, value: Any, cell_format: Any) -> None:
+    if value is None:
+        sheet.write_blank(line, column, None, cell_format)
+    elif isinstance(value, date):
+        sheet.write_datetime(line, column, value, cell_format)
+    elif isinstance(value, str):
+        # write() would take a name that begins with = for a formula.
+        sheet.write_string(line, column, value, cell_format)
+    else:
+        sheet.write_number(line, column, float(value), cell_format)
+
+
+def _certainty(row: Mapping[str, Any]) -> str:
+    """The less sure of the two providers, since the flag rests on either."""
+    order = ("no_data", "cannot_tell", "clearly_below", "clearly_above")
+    held = {row["certainty_code_gmail"], row["certainty_code_microsoft365"]}
+    return next((code.replace("_", " ") for code in order if code in held), "")

@@ -1,0 +1,79 @@
+"""What is waiting to be done: short reads over the tables, for sensors and for people."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+
+from placement_pipeline.domain.words import TestState
+from placement_pipeline.stages.collecting import due_seeds
+from placement_pipeline.stages.publishing import SHEET
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import outbox, tables
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a month's open work is.
+
+    Attributes:
+        jobs: send jobs by state, over the month's tests.
+        tests: tests by state.
+    """
+
+    jobs: dict[str, int]
+    tests: dict[str, int]
+
+
+def has_sends_due(place: Workplace) -> bool:
+    """Whether the outbox holds something to send or to resolve now."""
+    with place.engine.begin() as connection:
+        return bool(outbox.tests_with_work(connection, place.now()))
+
+
+def seeds_due(place: Workplace) -> list[str]:
+    """Seeds that are to be looked into now."""
+    with place.engine.begin() as connection:
+        return due_seeds(connection, place.settings.sweeps.ages, place.now())
+
+
+def months_to_publish(place: Workplace) -> list[date]:
+    """Months with a test closed after the sheet was last written, oldest first; none while one is still open."""
+    tests, publications = tables.placement_tests, tables.publications
+    with place.engine.begin() as connection:
+        closed = connection.execute(
+            select(tests.c.test_month, func.max(tests.c.closed_at))
+            .group_by(tests.c.test_month)
+            .having(func.bool_and(tests.c.state != TestState.OPEN))
+            .order_by(tests.c.test_month)
+        ).tuples()
+        written = dict(
+            connection.execute(
+                select(publications.c.content_key, func.max(publications.c.published_at))
+                .where(publications.c.kind == SHEET)
+                .group_by(publications.c.content_key)
+            )
+            .tuples()
+            .all()
+        )
+        return [
+            month
+            for month, closed_at in closed
+            if (written_at := written.get(month.isoformat())) is None or written_at < closed_at
+        ]
+
+
+def read_progress(place: Workplace, month: date) -> Progress:
+    """How far the month is."""
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    with place.engine.begin() as connection:
+        by_job = connection.execute(
+            select(jobs.c.state, func.count())
+            .join(tests, tests.c.test_id == jobs.c.test_id)
+            .where(tests.c.test_month == month)
+            .group_by(jobs.c.state)
+        ).tuples()
+        by_test = connection.execute(
+            select(tests.c.state, func.count()).where(tests.c.test_month == month).group_by(tests.c.state)
+        ).tuples()
+        return Progress(dict(by_job.all()), dict(by_test.all()))

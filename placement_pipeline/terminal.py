@@ -1,0 +1,73 @@
+"""What the commands show: the monthly sheet, and what a re-test changed, as tables."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from placement_pipeline.stages.publishing import flag_word
+
+_FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
+
+
+def sheet_table(rows: Sequence[Mapping[str, Any]], month: date) -> Table:
+    """The sheet: rep, date, % inbox Gmail, % inbox O365, flagged, why."""
+    table = Table(title=f"Placement, {month:%B %Y}", title_justify="left")
+    table.add_column("Rep", overflow="fold")
+    table.add_column("Date", no_wrap=True)
+    table.add_column("% inbox\nGmail", justify="right")
+    table.add_column("% inbox\nO365", justify="right")
+    table.add_column("Flagged", no_wrap=True)
+    table.add_column("Why", ratio=1)
+    for row in rows:
+        word = flag_word(row)
+        table.add_row(
+            _rep(row),
+            str(row["tested_on"] or ""),
+            rate_text(row["inbox_rate_gmail"]),
+            rate_text(row["inbox_rate_microsoft365"]),
+            Text(word, style=_FLAG_STYLES.get(word, "")),
+            row["why"] or "",
+        )
+    return table
+
+
+def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Before and after, for the mailboxes of the sheet that were tested again this month."""
+    table = Table(title="Before and after the re-test", title_justify="left")
+    table.add_column("Rep", overflow="fold")
+    table.add_column("Gmail", no_wrap=True)
+    table.add_column("O365", no_wrap=True)
+    table.add_column("Flagged now", no_wrap=True)
+    table.add_column("Why it still is", ratio=1)
+    for row in rows:
+        if not row["is_retest"]:
+            continue
+        word = flag_word(row)
+        table.add_row(
+            _rep(row),
+            _change(row["first_inbox_rate_gmail"], row["inbox_rate_gmail"]),
+            _change(row["first_inbox_rate_microsoft365"], row["inbox_rate_microsoft365"]),
+            Text(word, style=_FLAG_STYLES.get(word, "")),
+            "" if word == "no" else row["why"] or "",
+        )
+    return table
+
+
+def _rep(row: Mapping[str, Any]) -> Text:
+    """The rep, and below the sending address and what is special about its route."""
+    route = ", sent by the CRM" if row["route"] == "crm" else ""
+    return Text.assemble(row["rep_name"], "\n", (f"{row['address']}{route}", "dim"))
+
+
+def rate_text(rate: float | None) -> Text:
+    """A rate as a percentage; a dash where nothing is known."""
+    if rate is None:
+        return Text("-", style="dim")
+    return Text(f"{rate:.0%}")
+
+
+def _change(before: float | None, after: float | None) -> Text:
+    return Text.assemble(rate_text(before), " -> ", rate_text(after))
