@@ -1,0 +1,63 @@
+"""What all tiers share: a PostgreSQL of their own, and a fresh, migrated database for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from placement_pipeline.warehouse.database import migrate, open_engine
+from placement_pipeline.warehouse.embedded import EmbeddedServer
+
+
+@contextmanager
+def engine_on(url: str) -> Iterator[Engine]:
+    """An engine whose connections are closed at the end: nothing may hold a template or a dropped database."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """The session's server: half a second, not crash-safe, gone at the end."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("home"), durable=False)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: EmbeddedServer) -> Callable[[], str]:
+    """Makes a fresh, migrated database in 50 ms and returns its SQLAlchemy URL."""
+    numbers = count()
+
+    def create(template: str = "migrated") -> str:
+        name = f"test_{next(numbers)}"
+        with engine_on(postgres.url) as engine, engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text(f"create database {name} template {template}"))
+        return make_url(postgres.url).set(database=name).render_as_string(hide_password=False)
+
+    with engine_on(create("template0")) as engine:
+        migrate(engine)
+    with engine_on(postgres.url) as admin, admin.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text(f"alter database {engine.url.database} rename to migrated"))
+    return create
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """The SQLAlchemy URL of this test's own migrated, empty database."""
+    return new_database()
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    """An engine on this test's own database."""
+    with engine_on(database) as engine:
+        yield engine

@@ -1,0 +1,165 @@
+"""Signing in, against the sandbox's token endpoints of Google and Microsoft."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
+from placement_pipeline.connectors.google_sign_in import GoogleApp
+from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS
+from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
+from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, Doors
+
+
+@pytest.fixture
+def delegating_app(doors: Doors, tmp_path: Path) -> GoogleApp:
+    key = tmp_path / "service-account.json"
+    key.write_text(json.dumps(doors.sandbox.service_account_info()), encoding="utf-8")
+    return GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key)
+
+
+@pytest.fixture
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """google-auth sleeps between its own attempts at the token endpoint."""
+    monkeypatch.setattr("google.auth._exponential_backoff.time.sleep", lambda seconds: None)
+
+
+async def refusal(tokens: TokenSource) -> SignInError:
+    with pytest.raises(SignInError) as caught:
+        await tokens.token()
+    assert "@" not in str(caught.value)
+    return caught.value
+
+
+async def test_a_token_is_kept_until_shortly_before_it_expires() -> None:
+    now, fetched = 0.0, 0
+
+    def fetch() -> AccessToken:
+        nonlocal fetched
+        fetched += 1
+        return AccessToken(f"token {fetched}", 3600)
+
+    source = TokenSource(fetch, clock=lambda: now)
+    assert await source.token() == await source.token() == "token 1"
+    now = 3600 - 121
+    assert await source.token() == "token 1"
+    now = 3600 - 119
+    assert await source.token() == "token 2"
+    source.forget("token 1")
+    assert await source.token() == "token 2", "an old refusal does not cost the new token"
+    source.forget("token 2")
+    assert await source.token() == "token 3"
+    assert "token" not in repr(AccessToken("token", 1))[12:]
+
+
+async def test_a_google_users_grant_is_exchanged_once(doors: Doors) -> None:
+    source, before = doors.google_tokens(ANNA), doors.calls("google.token")
+    assert await source.token() == await source.token()
+    assert doors.calls("google.token") - before == 1
+
+
+async def test_a_revoked_google_grant_says_so_and_shows_no_secret(doors: Doors) -> None:
+    error = await refusal(doors.google_tokens(REVOKED_GOOGLE))
+    assert (error.code, error.provider_code) == ("token_revoked", "invalid_grant")
+    assert "reconnect the mailbox" in str(error)
+    assert doors.refresh_token(REVOKED_GOOGLE) not in str(error)
+
+
+async def test_a_wrong_google_client_secret_is_no_revoked_grant(doors: Doors) -> None:
+    error = await refusal(doors.google_app("wrong").user_grant(doors.refresh_token(ANNA), "mailbox 1"))
+    assert (error.code, error.provider_code) == ("sign_in_refused", "invalid_client")
+
+
+async def test_domain_wide_delegation_survives_a_password_reset(delegating_app: GoogleApp) -> None:
+    assert await delegating_app.delegated(ANNA, "mailbox 1").token()
+    assert await delegating_app.delegated(REVOKED_GOOGLE, "mailbox 3").token()
+
+
+async def test_delegation_tells_missing_consent_from_an_unknown_account(
+    doors: Doors, delegating_app: GoogleApp
+) -> None:
+    personal = await refusal(delegating_app.delegated(doors.account("gmail-01").address, "seed gmail-01"))
+    assert (personal.code, personal.provider_code) == ("consent_missing", "unauthorized_client")
+    unknown = await refusal(delegating_app.delegated("nobody@acme.example", "mailbox 9"))
+    assert (unknown.code, unknown.provider_code) == ("sign_in_refused", "invalid_grant")
+
+
+def test_delegation_without_a_key_names_the_setting(doors: Doors, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="google_service_account_file"):
+        doors.google_app().delegated(ANNA, "mailbox 1")
+    broken = tmp_path / "key.json"
+    broken.write_text("{}", encoding="utf-8")
+    for path, says in ((broken, "not a service account's key"), (tmp_path / "none.json", "cannot be read")):
+        with pytest.raises(InputError, match=says):
+            GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=path)
+
+
+@pytest.mark.usefixtures("_hurried")
+@pytest.mark.parametrize("behaviour", ["status", "drop_after"])
+async def test_a_google_token_endpoint_in_trouble_is_no_refusal(
+    doors: Doors, trouble: Callable[..., None], behaviour: str
+) -> None:
+    trouble("google.token", behaviour)
+    with pytest.raises(ReadError) as caught:
+        await doors.google_tokens(ANNA).token()
+    assert caught.value.code == "unreachable"
+
+
+async def test_microsofts_app_only_token_is_had_once_for_all_mailboxes(doors: Doors) -> None:
+    source, before = doors.microsoft_app().app_only(), doors.calls("microsoft.token")
+    first = await source.token()
+    assert await source.token() == first
+    assert doors.calls("microsoft.token") - before == 1
+    source.forget(first)
+    await source.token()
+    assert doors.calls("microsoft.token") - before == 2, "msal's own cache must not give the refused token again"
+
+
+async def test_a_revoked_microsoft_grant_says_so_and_shows_no_secret(doors: Doors) -> None:
+    refresh_token = doors.refresh_token(REVOKED_MICROSOFT)
+    error = await refusal(doors.microsoft_app().user_grant(refresh_token, "mailbox 5"))
+    assert (error.code, error.provider_code) == ("token_revoked", "AADSTS50173")
+    assert "reconnect the mailbox" in str(error)
+    assert refresh_token not in str(error)
+
+
+async def test_a_microsoft_refresh_token_that_rotates_is_followed(doors: Doors) -> None:
+    source = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4")
+    for _ in range(3):
+        source.forget(await source.token())
+
+
+async def test_a_personal_account_signs_in_at_consumers_only(doors: Doors) -> None:
+    grant = doors.account("outlook-01").refresh_token
+    assert await doors.microsoft_app(CONSUMERS).user_grant(grant, "seed outlook-01").token()
+    error = await refusal(doors.microsoft_app().user_grant(grant, "seed outlook-01"))
+    assert error.provider_code == "AADSTS70000"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "provider_code"),
+    [
+        ({"client_secret": "wrong"}, "sign_in_refused", "AADSTS7000215"),
+        ({"client_id": "wrong"}, "consent_missing", "AADSTS700016"),
+        ({"tenant": "no-such-tenant"}, "sign_in_refused", "tenant_unknown"),
+    ],
+    ids=["secret", "client", "tenant"],
+)
+async def test_a_wrong_setting_of_the_microsoft_app_is_told_by_its_code(
+    doors: Doors, wrong: dict[str, str], code: str, provider_code: str
+) -> None:
+    error = await refusal(doors.microsoft_app(**wrong).app_only())
+    assert (error.code, error.provider_code) == (code, provider_code)
+
+
+@pytest.mark.parametrize("operation", ["microsoft.token", "microsoft.discovery"])
+@pytest.mark.parametrize("behaviour", ["status", "drop_after"])
+async def test_a_microsoft_authority_in_trouble_is_no_refusal(
+    doors: Doors, trouble: Callable[..., None], operation: str, behaviour: str
+) -> None:
+    trouble(operation, behaviour)
+    with pytest.raises(ReadError) as caught:
+        await doors.microsoft_app().app_only().token()
+    assert caught.value.code == "unreachable"

@@ -1,0 +1,242 @@
+"""dbt builds the marts from raw rows, and says so when the rows are wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, text
+
+from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
+from placement_pipeline.warehouse.database import dbt_environment
+from tests.conftest import engine_on
+from tests.marts.planted import Planter, moment
+
+PROJECT = Path(__file__).parents[2] / "dbt"
+OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
+GMAIL, MICROSOFT = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365
+PRIMARY, FOCUSED, PROMOTIONS, SPAM, NOT_SENT = (
+    Placement.PRIMARY,
+    Placement.FOCUSED,
+    Placement.PROMOTIONS,
+    Placement.SPAM,
+    Placement.NOT_SENT,
+)
+
+
+def run_dbt(url: str, target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = ("--project-dir", PROJECT, "--profiles-dir", PROJECT, "--target-path", target, "--log-path", target)
+    return subprocess.run(
+        [Path(sys.executable).parent / "dbt", "--no-use-colors", *arguments, *paths],
+        env=os.environ | dbt_environment(url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def plant(planter: Planter) -> None:
+    """Two months: Anna dips and recovers, Ben cannot send, Cleo is forgotten, Dora left, one seed is broken."""
+    planter.template()
+    for month in (OCTOBER, NOVEMBER):
+        planter.mailbox("anna", month, 1)
+        planter.mailbox("control", month, role=Role.CONTROL)
+        planter.test(f"control-{month:%m}", "control", month, TestState.FINAL)
+    planter.mailbox("ben", NOVEMBER, 2, provider="microsoft365")
+    planter.mailbox("cleo", NOVEMBER, 3, route=Route.CRM)
+    planter.mailbox("dora", NOVEMBER, 4, is_in=False)
+
+    planter.test("anna-10", "anna", OCTOBER, TestState.FINAL)
+    planter.scores("anna-10", OCTOBER, {GMAIL: [PRIMARY] * 8, MICROSOFT: [FOCUSED] * 4})
+    planter.test("anna-11", "anna", NOVEMBER, TestState.FINAL)
+    planter.scores("anna-11", NOVEMBER, {GMAIL: [PRIMARY] * 2 + [PROMOTIONS] * 6, MICROSOFT: [FOCUSED] * 3 + [SPAM]})
+    planter.diagnosis("anna-11", 2, "cold_mailbox", "Cold.", NOVEMBER)
+    planter.diagnosis("anna-11", 1, "image_heavy", "Pictures.", NOVEMBER)
+    planter.test(
+        "anna-11-again",
+        "anna",
+        NOVEMBER,
+        TestState.FINAL,
+        reason="retest",
+        retest_of_test_id="anna-11",
+        opened_at=moment(NOVEMBER, 9),
+    )
+    planter.scores("anna-11-again", NOVEMBER, {GMAIL: [PRIMARY] * 8, MICROSOFT: [FOCUSED] * 4})
+    planter.test("ben-11", "ben", NOVEMBER, TestState.STOPPED, stop_code="token_revoked", stop_detail="Revoked.")
+    planter.scores("ben-11", NOVEMBER, {GMAIL: [NOT_SENT] * 8, MICROSOFT: [NOT_SENT] * 4})
+
+    planter.deal(1, 1, "100.50", "EUR", moment(OCTOBER, 5), is_archived=False)
+    planter.deal(2, 1, "49.50", "EUR", datetime(2026, 12, 31, 23, tzinfo=UTC), is_archived=True)
+    planter.deal(3, 1, "70", "USD", moment(NOVEMBER, 5), is_archived=False)
+
+    planter.seed("gmail-01", GMAIL, NOVEMBER)
+    planter.seed("m365-01", MICROSOFT, NOVEMBER)
+    planter.sweep(1, "gmail-01", moment(NOVEMBER, 2, 10))
+    planter.sweep(2, "m365-01", moment(NOVEMBER, 2, 10), error="refused")
+    planter.landed("control-11", "gmail-01", 1, PRIMARY, moment(NOVEMBER, 2, 10))
+    planter.landed("anna-11", "gmail-01", 1, PROMOTIONS, moment(NOVEMBER, 2, 10))
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where dbt keeps what it has parsed, so that it parses once."""
+    return tmp_path_factory.mktemp("target")
+
+
+@pytest.fixture(scope="module")
+def built(new_database: Callable[[], str], target: Path) -> str:
+    """A database with the planted months and the marts on them."""
+    url = new_database()
+    with engine_on(url) as engine, engine.begin() as connection:
+        plant(Planter(connection))
+    done = run_dbt(url, target, "--warn-error", "build")
+    assert done.returncode == 0, done.stdout
+    return url
+
+
+def ask(url: str, query: str) -> Sequence[tuple[Any, ...]]:
+    with engine_on(url) as engine, engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_the_sheet_shows_each_rep_of_the_roster_once_and_no_control(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select test_month, rep_name, route, state, inbox_rate_gmail, inbox_rate_microsoft365, is_flagged, flag_code, why
+        from marts.monthly_sheet order by test_month, rep_name
+        """,
+    )
+    assert rows == [
+        (OCTOBER, "Anna", "mailbox", "final", 1.0, 1.0, False, None, "No group is below the threshold."),
+        (NOVEMBER, "Anna", "mailbox", "final", 1.0, 1.0, False, None, "No group is below the threshold."),
+        (NOVEMBER, "Ben", "mailbox", "stopped", None, None, True, "not_sent", "Revoked."),
+        (
+            NOVEMBER,
+            "Cleo",
+            "crm",
+            "not_tested",
+            None,
+            None,
+            False,
+            None,
+            "No test was opened for this mailbox this month.",
+        ),
+    ]
+
+
+def test_a_retest_stands_beside_the_months_first_test(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select test_id, is_retest, test_reason, tested_on, first_inbox_rate_gmail, first_inbox_rate_microsoft365,
+            resolved_count_gmail, resolved_count_regional, certainty_code_gmail, certainty_code_regional,
+            control_inbox_rate_gmail, team_median_inbox_rate_gmail
+        from marts.monthly_sheet where rep_name = 'Anna' and test_month = '2026-11-01'
+        """,
+    )
+    assert rows == [
+        ("anna-11-again", True, "retest", date(2026, 11, 9), 0.25, 0.75, 8, 0, "cannot_tell", "no_data", 1.0, 0.9),
+    ]
+
+
+def test_probes_that_did_not_go_out_are_counted_beside_the_rates(built: str) -> None:
+    rows = ask(built, "select not_sent_count, resolved_count_gmail from marts.monthly_sheet where rep_name = 'Ben'")
+    assert rows == [(12, 0)]
+
+
+def test_the_trend_counts_the_change_since_the_month_before(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select rep_name, test_month, provider_group, inbox_rate, previous_month_inbox_rate, inbox_rate_change
+        from marts.placement_trend order by 1, 2, 3
+        """,
+    )
+    assert rows == [
+        ("Anna", OCTOBER, "gmail", 1.0, None, None),
+        ("Anna", OCTOBER, "microsoft365", 1.0, None, None),
+        ("Anna", NOVEMBER, "gmail", 1.0, 1.0, 0.0),
+        ("Anna", NOVEMBER, "microsoft365", 1.0, 1.0, 0.0),
+        ("Ben", NOVEMBER, "gmail", None, None, None),
+        ("Ben", NOVEMBER, "microsoft365", None, None, None),
+    ]
+
+
+def test_flagged_tests_show_cause_remedy_and_what_the_retest_found(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select test_id, inbox_rate_gmail, flag_code, why, remedy, retest_test_id, retest_inbox_rate_gmail, is_recovered
+        from marts.flagged_reps order by test_id
+        """,
+    )
+    assert rows == [
+        ("anna-11", 0.25, "below_threshold", "Pictures.", "Mend image_heavy.", "anna-11-again", 1.0, True),
+        ("ben-11", None, "not_sent", "Revoked.", None, None, None, None),
+    ]
+
+
+def test_revenue_stands_beside_the_rates_and_currencies_stay_apart(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select rep_name, revenue_quarter, currency, won_value, won_count, mean_inbox_rate_gmail, mailbox_month_count
+        from marts.placement_revenue_quarterly order by 1, 3
+        """,
+    )
+    assert rows == [
+        ("Anna", OCTOBER, "EUR", Decimal("150.00"), 2, 1.0, 2),
+        ("Anna", OCTOBER, "USD", Decimal("70.00"), 1, 1.0, 2),
+        ("Ben", OCTOBER, "XXX", Decimal("0.00"), 0, None, 1),
+        ("Cleo", OCTOBER, "XXX", Decimal("0.00"), 0, None, 0),
+    ]
+
+
+def test_a_seed_mailbox_that_cannot_be_read_is_shown_as_broken(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select seed_id, health_month, sweep_count, failed_sweep_count, last_error_code,
+            control_probe_count, control_placements, is_broken
+        from marts.seed_health order by seed_id
+        """,
+    )
+    assert rows == [
+        ("gmail-01", NOVEMBER, 1, 0, None, 1, "primary", False),
+        ("m365-01", NOVEMBER, 1, 1, "refused", 0, None, True),
+    ]
+
+
+def test_a_word_outside_its_closed_set_stops_the_build_before_the_marts(engine: Any, target: Path) -> None:
+    with engine.begin() as connection:
+        Planter(connection).mailbox("anna", NOVEMBER, 1, provider="carrier_pigeon")
+
+    done = run_dbt(
+        engine.url.render_as_string(hide_password=False), target, "build", "--exclude-resource-type", "unit_test"
+    )
+
+    assert done.returncode == 1
+    assert "Failure in test accepted_values_stg_rep_roster_provider" in done.stdout
+    assert "SKIP relation marts.monthly_sheet" in done.stdout
+
+
+def test_a_doubled_line_of_the_sheet_fails_its_key_and_its_fan_out_test(
+    built: str, new_database: Callable[[str], str], target: Path
+) -> None:
+    url = new_database(str(make_url(built).database))
+    with engine_on(url) as engine, engine.begin() as connection:
+        connection.execute(
+            text("insert into marts.monthly_sheet select * from marts.monthly_sheet where test_id = 'anna-11-again'")
+        )
+
+    done = run_dbt(url, target, "test", "--select", "monthly_sheet", "--exclude-resource-type", "unit_test")
+
+    assert done.returncode == 1
+    assert "Failure in test is_key_monthly_sheet" in done.stdout
+    assert "Failure in test monthly_sheet_loses_and_doubles_nothing" in done.stdout

@@ -1,0 +1,139 @@
+"""The retry policy, on a transport without sockets."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import stamina
+
+from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import ReadError
+
+URL = "https://api.provider.example/x"
+
+
+@pytest.fixture(autouse=True)
+def _no_waits() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
+
+
+class Answers:
+    """Gives one answer after the other and counts the questions."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.left = list(answers)
+        self.asked = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        answer = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def client(answers: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(answers))
+
+
+async def read(answers: Answers) -> httpx.Response:
+    async with client(answers) as session:
+        return await http.read(session, session.build_request("GET", URL), "seed gmail-01")
+
+
+@pytest.mark.parametrize(
+    "trouble", [httpx.Response(503), httpx.Response(429), httpx.ReadTimeout("slow"), httpx.ConnectError("refused")]
+)
+async def test_a_read_is_made_again_after_trouble_that_passes(trouble: httpx.Response | Exception) -> None:
+    answers = Answers(trouble, httpx.Response(200))
+    assert (await read(answers)).status_code == 200
+    assert answers.asked == 2
+
+
+async def test_a_refusal_is_an_answer_and_is_not_asked_for_again() -> None:
+    answers = Answers(httpx.Response(403))
+    assert (await read(answers)).status_code == 403
+    assert answers.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [(httpx.Response(500), "unreachable"), (httpx.ReadError("cut"), "unreachable"), (httpx.Response(429), "throttled")],
+)
+async def test_a_read_that_fails_to_the_end_says_why(trouble: httpx.Response | Exception, code: str) -> None:
+    answers = Answers(trouble)
+    with pytest.raises(ReadError, match=r"^seed gmail-01: ") as caught:
+        await read(answers)
+    assert caught.value.code == code
+    assert answers.asked == 3
+
+
+async def test_a_pause_too_long_to_wait_for_ends_the_read_at_once() -> None:
+    answers = Answers(httpx.Response(429, headers={"retry-after": "3600"}))
+    with pytest.raises(ReadError) as caught:
+        await read(answers)
+    assert caught.value.code == "throttled"
+    assert answers.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (httpx.ConnectError("refused"), http.NothingWritten),
+        (httpx.ConnectTimeout("slow"), http.NothingWritten),
+        (httpx.PoolTimeout("full"), http.NothingWritten),
+        (httpx.ReadTimeout("slow"), http.NoAnswer),
+        (httpx.WriteError("cut"), http.NoAnswer),
+        (httpx.RemoteProtocolError("half an answer"), http.NoAnswer),
+        (httpx.Response(502), httpx.Response),
+        (httpx.Response(429), httpx.Response),
+    ],
+)
+async def test_a_send_is_made_once_whatever_happens(trouble: httpx.Response | Exception, expected: type) -> None:
+    answers = Answers(trouble)
+    async with client(answers) as session:
+        outcome = await http.send_once(session, session.build_request("POST", URL, json={}))
+    assert isinstance(outcome, expected)
+    assert answers.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("7", 7.0), ("Thu, 01 Jan 1998 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    assert http.retry_after_seconds(httpx.Response(429, headers={"retry-after": value})) == seconds
+
+
+async def test_the_shared_client_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.provider.example:1")
+    monkeypatch.setenv("SSL_CERT_FILE", "/nonexistent.pem")
+    async with http.build_client() as session:
+        assert not session.trust_env
+        assert not session.follow_redirects
+
+
+async def test_the_first_of_several_calls_that_fails_ends_the_others_and_is_raised() -> None:
+    ended: list[str] = []
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("the one that waits")
+
+    async def fails() -> None:
+        raise ReadError("refused", "seed gmail-01: no")
+
+    with pytest.raises(ReadError, match="seed gmail-01"):
+        await http.together([waits(), fails()])
+    assert ended == ["the one that waits"]
+
+
+async def test_calls_made_together_answer_in_the_order_asked() -> None:
+    async def answer(value: int) -> int:
+        await asyncio.sleep(0)
+        return value
+
+    assert await http.together(answer(value) for value in (3, 1, 2)) == [3, 1, 2]
