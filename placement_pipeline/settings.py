@@ -111,9 +111,15 @@ class Pacing(_Section):
 
 
 class Sweeps(_Section):
-    """When seeds are looked into, counted from a test's last send."""
+    """When seeds are looked into.
+
+    Attributes:
+        ages: of a test, counted from its last send.
+        gap: between two sweeps of one seed, so that tests whose ages fall together share one.
+    """
 
     ages: tuple[Duration, ...] = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60, 1440))
+    gap: Duration = timedelta(minutes=1)
     seeds_at_once: int = Field(default=20, ge=1)
 
     @field_validator("ages")

@@ -77,15 +77,15 @@ class Diagnosis:
 
 _STOPS = {
     "token_revoked": (
-        "The mailbox's grant was revoked (password reset or access taken away), so nothing could be sent.",
+        "The mailbox's grant was revoked (password reset or access taken away): it could not send.",
         "Reconnect the mailbox: the rep signs in again and grants access, then re-test.",
     ),
     "consent_missing": (
-        "The application has no permission to send for this mailbox, so nothing could be sent.",
+        "The application has no permission to send for this mailbox: it could not send.",
         "Have the tenant's admin grant the scopes the README lists, then re-test.",
     ),
     "sign_in_refused": (
-        "The provider refused to sign the mailbox in, so nothing could be sent.",
+        "The provider refused to sign the mailbox in: it could not send.",
         "Check the application's secret and the account's state with `placement doctor`, then re-test.",
     ),
     "missing_field": (
@@ -102,20 +102,22 @@ def diagnose(case: Case) -> list[Diagnosis]:
         For a flagged test at least one entry (``unexplained`` where no rule fits); for
         any other test only what is worth saying although nothing went wrong.
     """
-    if case.stop_code is not None:
-        summary, remedy = _STOPS.get(
-            case.stop_code, (case.stop_detail or "Nothing could be sent.", "Run `placement doctor` for this mailbox.")
-        )
-        causes = [Diagnosis(case.stop_code, summary, [{"detail": case.stop_detail}], remedy)]
-    else:
-        causes = [cause for rule in _RULES if (cause := rule(case)) is not None] if case.is_flagged else []
-        if case.is_flagged and not causes:
-            causes = [_unexplained(case)]
+    causes = [] if case.stop_code is None else [_stopped(case.stop_code, case.stop_detail)]
+    if case.is_flagged:
+        causes += [cause for rule in _RULES if (cause := rule(case)) is not None]
+        causes = causes or [_unexplained(case)]
     return causes + ([note] if (note := _smart_bcc(case)) else [])
 
 
+def _stopped(code: str, detail: str | None) -> Diagnosis:
+    summary, remedy = _STOPS.get(
+        code, (detail or "The mailbox could not send.", "Run `placement doctor` for this mailbox, then re-test.")
+    )
+    return Diagnosis(code, summary, [{"detail": detail}], remedy)
+
+
 def _never_sent(case: Case) -> Diagnosis | None:
-    if any(score.not_sent_count < score.job_count for score in case.scores):
+    if case.stop_code is not None or any(score.not_sent_count < score.job_count for score in case.scores):
         return None
     return Diagnosis(
         "never_sent",

@@ -131,22 +131,22 @@ def void_broken_seeds(placements: Mapping[str, Placement], control: Mapping[str,
     }
 
 
-def due_sweep(ages: Sequence[timedelta], last_sent_at: datetime, last_swept_at: datetime | None) -> datetime:
-    """When a test's seeds are to be looked into next.
+def wants_sweep(
+    last_sent_at: datetime, last_swept_at: datetime | None, ages: Sequence[timedelta], gap: timedelta, now: datetime
+) -> bool:
+    """Whether a test wants a seed looked into now.
 
     Args:
-        ages: rising ages of a test at which seeds are swept.
         last_sent_at: the test's last send.
-        last_swept_at: the latest sweep that served this test, if any.
-
-    Returns:
-        The first age not yet served; the last age again where all are served.
+        last_swept_at: the seed's latest sweep, whichever test it was for.
+        ages: rising ages of a test at which its seeds are looked into.
+        gap: the least time between two sweeps of a seed.
+        now: aware.
     """
-    for age in ages:
-        due = last_sent_at + age
-        if last_swept_at is None or last_swept_at < due:
-            return due
-    return last_sent_at + ages[-1]
+    if last_swept_at is not None and now < last_swept_at + gap:
+        return False
+    reached = [last_sent_at + age for age in ages if last_sent_at + age <= now]
+    return bool(reached) and (last_swept_at is None or last_swept_at < reached[-1])
 
 
 def is_last_sweep(ages: Sequence[timedelta], last_sent_at: datetime, swept_at: datetime) -> bool:

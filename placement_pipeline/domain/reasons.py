@@ -258,33 +258,33 @@ REASONS: Mapping[str, ReasonCode] = MappingProxyType(
             "history",
             _FAIL,
             "The mailbox is new, or has hardly sent in weeks; filters know nothing good of it.",
-            "Send a few ordinary mails a day from mailbox {mailbox} for four weeks before using it for outreach.",
+            "Send a few ordinary mails a day from this mailbox for four weeks before using it for outreach.",
         ),
         "mailbox_warming": ReasonCode(
             "history",
             _WARN,
             "The mailbox sends, but not for long or not every week.",
-            "Keep the volume of mailbox {mailbox} low and steady for some weeks more.",
+            "Keep the volume of this mailbox low and steady for some weeks more.",
         ),
         "mailbox_warm": ReasonCode("history", _PASS, "The mailbox has sent steadily for weeks."),
         "history_unknown": ReasonCode(
             "history",
             _UNKNOWN,
             "The Sent folder could not be read well enough to judge.",
-            "Reconnect mailbox {mailbox} with a scope that may read its Sent folder.",
+            "Reconnect this mailbox with a scope that may read its Sent folder.",
         ),
         "sync_two_way": ReasonCode("sync", _PASS, "Pipedrive is joined to the mailbox both ways."),
         "sync_smart_bcc": ReasonCode(
             "sync",
             _WARN,
             "The sync fell back to Smart BCC: Pipedrive sees copies only, and replies are lost to it.",
-            "Reconnect mailbox {mailbox} in Pipedrive: Personal preferences, Email sync.",
+            "Reconnect this mailbox in Pipedrive: Personal preferences, Email sync.",
         ),
         "sync_off": ReasonCode(
             "sync",
             _WARN,
             "Pipedrive is not joined to the mailbox.",
-            "Connect mailbox {mailbox} in Pipedrive: Personal preferences, Email sync.",
+            "Connect this mailbox in Pipedrive: Personal preferences, Email sync.",
         ),
     }
 )

@@ -1,8 +1,8 @@
 """Audits: what is wrong with a test's domains, hosts, messages and mailbox.
 
-A test is audited once, when it is closed: what DNS says after a fix says nothing about
-the mail before it. Only an audit that left something unknown is made again while its
-month runs. A month that is over is judged from stored messages alone.
+A test is audited when it is closed: what DNS says after a fix says nothing about the mail
+before it. Only an audit that left something unknown is made again, for two days. A month
+that is over is judged again from its stored messages alone.
 """
 
 import asyncio
@@ -23,34 +23,38 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, sightings, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_activity, load_roster
+from placement_pipeline.warehouse.sightings import Evidence
 
 _ALL_CHECKS = frozenset(reason.check for reason in REASONS.values())
 _STORED_CHECKS = frozenset({"content", "receiver"})
 _AT_ONCE = 20
+_FRESH = timedelta(days=2)
 
 
 async def audit_month(place: Workplace, access: Access, month: date) -> Counter[str]:
-    """Audit the month's closed tests that are not audited yet.
+    """Audit the month's closed tests that are due, and judge the stored messages of the others again if it is over.
 
     Returns:
         ``audited_tests``, ``findings`` and findings by status.
     """
     auditor = _Auditor(place, access.resolver(), month)
-    is_over = month != place.this_month
+    due = auditor.due_tests()
+    stored = [] if month == place.this_month else [test for test in auditor.closed_tests() if test not in due]
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def audit(test: StoredTest) -> list[Finding]:
         async with gate:
-            return auditor.judge_again(test) if is_over else await auditor.audit(test)
+            return await auditor.audit(test)
 
-    tests = auditor.closed_tests() if is_over else auditor.tests_to_audit()
-    results = await asyncio.gather(*(audit(test) for test in tests))
+    audited = await asyncio.gather(*(audit(test) for test in due))
+    judged = [auditor.judge_again(test) for test in stored]
     with place.engine.begin() as connection:
-        for test, findings in zip(tests, results, strict=True):
-            checks = _STORED_CHECKS if is_over else _ALL_CHECKS
-            verdicts.save_findings(connection, test.test_id, checks, findings, place.now())
-    counts = Counter({"audited_tests": len(tests), "findings": sum(len(findings) for findings in results)})
-    counts.update(str(finding.status) for findings in results for finding in findings)
+        for tests, results, checks in ((due, audited, _ALL_CHECKS), (stored, judged, _STORED_CHECKS)):
+            for test, findings in zip(tests, results, strict=True):
+                verdicts.save_findings(connection, test.test_id, checks, findings, place.now())
+    everything = [finding for findings in (*audited, *judged) for finding in findings]
+    counts = Counter({"audited_tests": len(due) + len(stored), "findings": len(everything)})
+    counts.update(str(finding.status) for finding in everything)
     return counts
 
 
@@ -71,52 +75,48 @@ class _Auditor:
         """Tests that nothing more is waited for."""
         return [test for test in self._tests if test.state is not TestState.OPEN]
 
-    def tests_to_audit(self) -> list[StoredTest]:
-        """Closed tests without findings, or whose mailbox's latest audit left something unknown."""
-        closed = self.closed_tests()
-        latest = {test.mailbox_id: test.test_id for test in closed}
+    def due_tests(self) -> list[StoredTest]:
+        """Tests closed a short while ago that have no findings, or whose findings leave something unknown.
+
+        What DNS says later says nothing about the mail of then, so the short while ends it.
+        """
+        since = self._place.now() - _FRESH
+        fresh = [test for test in self.closed_tests() if test.closed_at is not None and test.closed_at >= since]
         with self._place.engine.begin() as connection:
-            counted = verdicts.count_findings(connection, [test.test_id for test in closed])
-            return [
-                test
-                for test in closed
-                if test.test_id not in counted
-                or (
-                    latest[test.mailbox_id] == test.test_id
-                    and any(
-                        finding.status is CheckStatus.UNKNOWN
-                        for finding in verdicts.load_findings(connection, test.test_id)
-                    )
-                )
-            ]
+            return [test for test in fresh if self._is_due(verdicts.load_findings(connection, test.test_id))]
+
+    def _is_due(self, findings: Sequence[Finding]) -> bool:
+        return not findings or any(finding.status is CheckStatus.UNKNOWN for finding in findings)
 
     async def audit(self, test: StoredTest) -> list[Finding]:
         """Everything that can be found out now."""
         mailbox = self._roster[test.mailbox_id]
         messages = self._evidence(test)
         findings = await audit_sending_domain(mailbox.envelope_domain, mailbox.domain, mailbox.provider, self._resolver)
-        for family, message_id, raw in messages:
-            findings += await audit_message(raw, message_id, mailbox.provider, family, self._resolver)
-        findings += await audit_links([raw for _, _, raw in messages], self._blocklist.look_up)
+        for family, message_id, message in messages:
+            findings += await audit_message(
+                message.raw, message_id, mailbox.provider, family, self._resolver, message.received_at
+            )
+        findings += await audit_links([message.raw for _, _, message in messages], self._blocklist.look_up)
         return [*findings, *self._audit_mailbox(mailbox)]
 
     def judge_again(self, test: StoredTest) -> list[Finding]:
         """What stored messages say by themselves."""
         return [
             finding
-            for family, message_id, raw in self._evidence(test)
-            for finding in audit_stored_message(raw, message_id, family)
+            for family, message_id, message in self._evidence(test)
+            for finding in audit_stored_message(message.raw, message_id, family)
         ]
 
-    def _evidence(self, test: StoredTest) -> Sequence[tuple[ProviderFamily, str, bytes]]:
+    def _evidence(self, test: StoredTest) -> Sequence[tuple[ProviderFamily, str, Evidence]]:
         """One received message a provider family: the others are the same message at another seed."""
         with self._place.engine.begin() as connection:
             received = sightings.load_evidence(connection, test.test_id)
-        chosen: dict[ProviderFamily, tuple[str, bytes]] = {}
-        for seed_id, raw in received:
-            if (family := self._families.get(seed_id)) is not None:
-                chosen.setdefault(family, (seed_id, raw))
-        return [(family, f"{test.test_id}/{seed_id}", raw) for family, (seed_id, raw) in chosen.items()]
+        chosen: dict[ProviderFamily, Evidence] = {}
+        for message in received:
+            if (family := self._families.get(message.seed_id)) is not None:
+                chosen.setdefault(family, message)
+        return [(family, f"{test.test_id}/{message.seed_id}", message) for family, message in chosen.items()]
 
     def _audit_mailbox(self, mailbox: RosterEntry) -> list[Finding]:
         since = (self._place.now() - timedelta(weeks=ACTIVITY_WEEKS + 1)).date()

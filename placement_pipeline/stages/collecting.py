@@ -9,42 +9,35 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Envelope, Reading, SeenMessage
 from placement_pipeline.domain.auth.receiver import read_verdict
-from placement_pipeline.domain.landing import due_sweep, is_last_sweep, land, place_unseen
+from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen, wants_sweep
 from placement_pipeline.domain.matching import Expected, Matcher
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
-from placement_pipeline.settings import Seed
+from placement_pipeline.settings import Seed, Sweeps
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, sightings
 from placement_pipeline.warehouse.sightings import AwaitedProbe, KnownMessage, NewMessage, Sighting, SweepRecord
 
 
-def due_seeds(connection: Connection, ages: Sequence[timedelta], now: datetime) -> list[str]:
+def due_seeds(connection: Connection, sweeps: Sweeps, now: datetime) -> list[str]:
     """Seeds that some open test wants looked into now, by id. One short read: the sensor calls it."""
     swept = sightings.last_sweeps(connection)
     return sorted(
         {
             probe.seed_id
             for probe in sightings.load_awaited(connection)
-            if probe.last_sent_at is not None and _wants_sweep(probe.last_sent_at, swept.get(probe.seed_id), ages, now)
+            if probe.last_sent_at is not None
+            and wants_sweep(probe.last_sent_at, swept.get(probe.seed_id), sweeps.ages, sweeps.gap, now)
         }
     )
-
-
-def _wants_sweep(last_sent_at: datetime, swept_at: datetime | None, ages: Sequence[timedelta], now: datetime) -> bool:
-    if swept_at is not None and swept_at < last_sent_at:
-        swept_at = None
-    if swept_at is not None and is_last_sweep(ages, last_sent_at, swept_at):
-        return False
-    return due_sweep(ages, last_sent_at, swept_at) <= now
 
 
 async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
@@ -55,9 +48,8 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
         (``placement_primary``, ...) and ``closed_tests``.
     """
     counts: Counter[str] = Counter()
-    ages = place.settings.sweeps.ages
     with place.engine.begin() as connection:
-        due = set(due_seeds(connection, ages, place.now()))
+        due = set(due_seeds(connection, place.settings.sweeps, place.now()))
         awaited = sightings.load_awaited(connection)
     by_seed: dict[str, list[AwaitedProbe]] = defaultdict(list)
     for probe in awaited:

@@ -9,9 +9,11 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from placement_pipeline.connectors.blocklists import DomainBlocklist
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.auth.dns import CannotTell
+from placement_pipeline.domain.reputation import Listed, ListingUnknown, NotListed
 from placement_pipeline.domain.roster import RosterEntry, build_roster
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access
@@ -20,6 +22,8 @@ from placement_pipeline.stages.roster import control_entries
 from placement_pipeline.stages.workplace import Workplace
 
 _AT_ONCE = 8
+# https://www.spamhaus.org/faqs/domain-blocklist: the entry that is always listed.
+_DBL_TEST_POINT = "dbltest.com"
 
 
 class Health(StrEnum):
@@ -54,6 +58,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     yield mailboxes
     yield await _answer("Pipedrive", _pipedrive(access))
     yield await _dns(place, access)
+    yield await _blocklist(place, access)
     checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
     if mailboxes.health is Health.WELL:
         checks += [_mailbox(place, access, entry) for entry in _entries(place)]
@@ -112,6 +117,19 @@ async def _dns(place: Workplace, access: Access) -> Line:
     if isinstance(answer, CannotTell):
         return Line("DNS", Health.ILL, f"the resolver does not answer ({answer}); check dns.nameservers")
     return Line("DNS", Health.WELL, "the resolver answers")
+
+
+async def _blocklist(place: Workplace, access: Access) -> Line:
+    """Ask for the list's own test entry: a zone that is mistyped would call everything clean."""
+    listing = await DomainBlocklist(place.settings.dns.dbl_zone, access.resolver()).look_up(_DBL_TEST_POINT)
+    match listing:
+        case Listed():
+            return Line("blocklist", Health.WELL, "the domain blocklist answers")
+        case NotListed():
+            return Line("blocklist", Health.ILL, "the zone does not list its own test entry; correct dns.dbl_zone")
+        case ListingUnknown():
+            remedy = "use a recursor of your own in dns.nameservers, or a data query key's zone in dns.dbl_zone"
+            return Line("blocklist", Health.WARNING, f"the list does not answer this resolver; {remedy}")
 
 
 def _entries(place: Workplace) -> list[RosterEntry]:

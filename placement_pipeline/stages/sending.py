@@ -64,6 +64,7 @@ class _Test:
 
     def __init__(self, test: plan.StoredTest, mailbox: RosterEntry, template: MailTemplate) -> None:
         self.test_id = test.test_id
+        self.month = test.test_month
         self.variant = test.variant
         self.mailbox = mailbox
         self.template = template
@@ -95,7 +96,9 @@ class _TestDrain:
 
     async def run(self) -> None:
         """Resolve what an earlier run left, send what is planned, and resolve again until nothing changes."""
-        if not self._renders():
+        if self._test.month != self._place.this_month:
+            self._stop("month_over", "The month ended before everything was sent; nothing is sent for it any more.")
+        elif not self._renders():
             return
         if self._place.settings.mode == "dry_run":
             self._counts["would_send"] += len(self._jobs(SendState.PLANNED))

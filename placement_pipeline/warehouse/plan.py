@@ -33,6 +33,7 @@ class StoredTest:
     state: TestState
     opened_at: datetime
     last_sent_at: datetime | None
+    closed_at: datetime | None
     stop_code: str | None
     stop_detail: str | None
 
@@ -183,6 +184,7 @@ def load_tests(
             state=TestState(row.state),
             opened_at=row.opened_at,
             last_sent_at=row.last_sent_at,
+            closed_at=row.closed_at,
             stop_code=row.stop_code,
             stop_detail=row.stop_detail,
         )

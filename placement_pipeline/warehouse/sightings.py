@@ -87,6 +87,15 @@ class History:
     copy_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A received probe as its seed held it."""
+
+    seed_id: str
+    received_at: datetime | None
+    raw: bytes
+
+
 def load_awaited(connection: Connection) -> list[AwaitedProbe]:
     """All send jobs of open tests."""
     jobs, tests, roster = tables.send_jobs, tables.placement_tests, tables.rep_roster
@@ -262,13 +271,13 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Hist
     ]
 
 
-def load_evidence(connection: Connection, test_id: str) -> list[tuple[str, bytes]]:
-    """Seed id and raw message of each received probe of a test, one a seed, ordered by seed."""
+def load_evidence(connection: Connection, test_id: str) -> list[Evidence]:
+    """Each received probe of a test, one a seed, ordered by seed."""
     table = tables.seed_messages
     query = (
-        select(table.c.seed_id, table.c.raw)
+        select(table.c.seed_id, table.c.received_at, table.c.raw)
         .where(table.c.test_id == test_id, table.c.raw.is_not(None))
         .distinct(table.c.seed_id)
         .order_by(table.c.seed_id, table.c.first_seen_at)
     )
-    return [(row.seed_id, row.raw) for row in connection.execute(query)]
+    return [Evidence(*row) for row in connection.execute(query)]

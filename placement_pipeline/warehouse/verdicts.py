@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.diagnosis import Diagnosis
@@ -46,13 +46,6 @@ def save_findings(
         for finding in findings
     }
     return upsert(connection, table, list(rows.values()))
-
-
-def count_findings(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
-    """Findings by test, for the tests that have any."""
-    table = tables.auth_audits
-    query = select(table.c.test_id, func.count()).where(table.c.test_id.in_(test_ids)).group_by(table.c.test_id)
-    return dict(connection.execute(query).tuples().all())
 
 
 def load_findings(connection: Connection, test_id: str) -> list[Finding]:
