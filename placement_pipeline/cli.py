@@ -14,10 +14,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
-from placement_pipeline.domain.words import Reason, Route, Scope, Variant
+from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages import doctor as doctor_stage
 from placement_pipeline.stages.access import open_access
@@ -27,6 +28,7 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.terminal import sheet_table
 from placement_pipeline.warehouse.database import DatabaseUrlError, database_url, migrate, open_engine
 from placement_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError
+from placement_pipeline.warehouse.plan import load_tests
 from placement_pipeline.warehouse.roster import load_roster
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -81,6 +83,21 @@ def demo(
 
 
 @app.command()
+def ui(port: Annotated[int, typer.Option(help="The UI's port.")] = 3000) -> None:
+    """Serve the Dagster UI, schedules and sensors on this configuration, until interrupted."""
+    from placement_pipeline.serving import serve
+
+    serve(load_settings(), port, console)
+
+
+@app.command("migrate")
+def migrate_database() -> None:
+    """Bring the database to this version: its schemas have to be there before Dagster's own storage is."""
+    with open_workplace():
+        console.print("The database is up to date.")
+
+
+@app.command()
 def doctor() -> None:
     """Check every setting, credential and connection; one line each says what is wrong and what to do."""
 
@@ -91,7 +108,7 @@ def doctor() -> None:
             async for line in doctor_stage.examine(place, access):
                 ill += line.health is doctor_stage.Health.ILL
                 mark = f"[{colours[line.health]}]{line.health:8}[/]"
-                console.print(f"{mark} {line.subject:24} {line.message}", highlight=False, soft_wrap=True)
+                console.print(f"{mark} {line.subject:24} {escape(line.message)}", highlight=False, soft_wrap=True)
         return ill
 
     with open_workplace() as place:
@@ -112,12 +129,12 @@ def open_manual_tests(
 
     with open_workplace() as place:
         month = place.this_month
-        resolve_mailboxes(place, month, mailboxes)
+        chosen = resolve_mailboxes(place, month, mailboxes)
     config = {
         "placement_tests": {
             "config": {
                 "scope": Scope.LISTED.value,
-                "mailboxes": mailboxes,
+                "mailboxes": sorted(chosen),  # ids: Dagster keeps a run's configuration
                 "reason": Reason.MANUAL.value,
                 "variant": variant.value,
                 **({"route": route.value} if route else {}),
@@ -146,6 +163,9 @@ def status(month: Month = None) -> None:
         progress = read_progress(place, chosen)
         with place.engine.begin() as connection:
             roster = load_roster(connection, chosen)
+            stopped = load_tests(connection, month=chosen, state=TestState.STOPPED)
+    if not roster:
+        raise InputError(f"There is no roster of {chosen:%Y-%m}: the job open_month takes it, in its month.")
     table = Table(title=f"Roster {chosen:%Y-%m}")
     for heading in ("Mailbox", "Rep", "Address", "Provider", "In", "Why"):
         table.add_column(heading)
@@ -156,6 +176,8 @@ def status(month: Month = None) -> None:
     for what, counts in (("Tests", progress.tests), ("Send jobs", progress.jobs)):
         listed = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none"
         console.print(f"{what}: {listed}")
+    for test in stopped:
+        console.print(f"Stopped: {test.mailbox_id}, {escape(test.stop_detail or '')}", highlight=False, soft_wrap=True)
 
 
 @app.command()

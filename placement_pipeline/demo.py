@@ -7,7 +7,6 @@ goes on from the rows.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -26,10 +25,11 @@ from sqlalchemy import func, select
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.definitions import defs
-from placement_pipeline.defs.instance import failures, open_instance, prepare_environment, run_job
+from placement_pipeline.defs.instance import failures, open_instance, run_job
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.domain.words import Reason, Route, Scope, SendState, TestState
-from placement_pipeline.sandbox.world import load_world
+from placement_pipeline.sandbox.world import WorldError, load_world
+from placement_pipeline.serving import ended_by_signals, serve
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.publishing import read_sheet
 from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, read_progress, seeds_due
@@ -85,10 +85,10 @@ def run_demo(world: Path | None, console: Console) -> bool:
             with PlacementResource().workplace("demo") as place:
                 month_run.play(place)
         except _RunFailedError as error:
-            console.print(f"[red]{error}[/]")
+            console.print(str(error), style="red", markup=False)
             return False
         except dg.Failure as error:
-            console.print(f"[red]{error.description}[/]")
+            console.print(error.description, style="red", markup=False)
             return False
     console.print(
         f"Done in {time.monotonic() - started:.0f} s. `make demo` again goes on from here; `make clean` ends it."
@@ -121,7 +121,7 @@ class _Demo:
         rows = read_sheet(place, month)
         if any(row["is_retest"] for row in rows):
             self._console.print(change_table(rows))
-        path = place.settings.export.directory / f"monthly_sheet_{month:%Y-%m}.xlsx"
+        path = place.settings.export_directory / f"monthly_sheet_{month:%Y-%m}.xlsx"
         self._console.print(f"\nThe sheet: [bold]{path}[/]", highlight=False)
         self._console.print("The runs, assets and checks on this data: [bold]make ui[/], then http://127.0.0.1:3000")
 
@@ -247,7 +247,10 @@ def _sandbox(world: Path | None, console: Console) -> Iterator[_SandboxControl]:
     Raises:
         InputError: the world file cannot be used.
     """
-    load_world(world)  # a mistake in the file is told here, in one line
+    try:
+        load_world(world)  # here, because the sandbox is another process
+    except WorldError as error:
+        raise InputError(str(error)) from None
     home = Path(os.environ.get("PLACEMENT_HOME", ".placement")).resolve()
     folder, ports = home / "demo", home / "sandbox-ports.json"
     home.mkdir(parents=True, exist_ok=True)
@@ -263,18 +266,25 @@ def _sandbox(world: Path | None, console: Console) -> Iterator[_SandboxControl]:
         except BaseException:
             process.kill()
             raise
-    os.environ.update(
-        {
-            "PLACEMENT_HOME": str(home),
-            "PLACEMENT_CONFIG": str(folder / "placement.toml"),
-            "PLACEMENT_SECRETS_FILE": str(folder / "secrets.toml"),
-        }
-    )
+    point_environment(home, folder)
     try:
-        yield control
+        with ended_by_signals():
+            yield control
     finally:
         process.terminate()
         process.wait(timeout=_START_SECONDS)
+
+
+def point_environment(home: Path, folder: Path) -> None:
+    """Let this process and those it starts work in ``home`` with the configuration in ``folder``, and nothing else.
+
+    Whatever else of ours is set is taken away: it could name a database or a Dagster that is in real use.
+    """
+    for name in [name for name in os.environ if name.upper().startswith("PLACEMENT_") or name == "DAGSTER_HOME"]:
+        del os.environ[name]
+    os.environ["PLACEMENT_HOME"] = str(home)
+    os.environ["PLACEMENT_CONFIG"] = str(folder / "placement.toml")
+    os.environ["PLACEMENT_SECRETS_FILE"] = str(folder / "secrets.toml")
 
 
 def _wait_for(ports: Path, process: "subprocess.Popen[bytes]") -> str:
@@ -293,22 +303,4 @@ def _wait_for(ports: Path, process: "subprocess.Popen[bytes]") -> str:
 def serve_ui(world: Path | None, port: int, console: Console) -> None:
     """Serve Dagster's UI and daemon on the demo's data, with the sandbox running, until interrupted."""
     with _sandbox(world, console):
-        environment = {**os.environ, **prepare_environment(load_settings())}
-        commands = [
-            ["dagster-webserver", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            ["dagster-daemon", "run", "-w", "workspace.yaml"],
-        ]
-        scripts = Path(sys.executable).parent
-        processes = [
-            subprocess.Popen([str(scripts / name), *arguments], env=environment) for name, *arguments in commands
-        ]
-        console.print(f"Dagster UI: [bold]http://127.0.0.1:{port}[/] (ready in about 20 s; Ctrl-C ends it)")
-        try:
-            processes[0].wait()
-        except KeyboardInterrupt:
-            console.print("Stopping.")
-        finally:
-            for process in processes:
-                process.send_signal(signal.SIGINT)
-            for process in processes:
-                process.wait(timeout=_START_SECONDS)
+        serve(load_settings(), port, console)

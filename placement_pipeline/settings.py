@@ -8,6 +8,7 @@ names; they are held as ``SecretStr`` and never printed. Nothing is read at impo
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,6 +29,7 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentError
 
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.words import (
@@ -48,7 +50,7 @@ def parse_duration(value: object) -> object:
     """Read ``90s``, ``15m``, ``24h`` or ``3d``; anything else is left to pydantic."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", value.strip())):
         return timedelta(**{_UNITS[match[2]]: float(match[1])})
-    if isinstance(value, str):
+    if isinstance(value, str) or (isinstance(value, int | float) and value < 0):
         raise ValueError(f"{value!r} is not a duration; write it as 90s, 15m, 24h or 3d")
     return value
 
@@ -71,7 +73,7 @@ class Business(_Section):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, like Europe
             raise ValueError(f"{value!r} is no time zone; use an IANA name like Europe/Berlin") from error
         return value
 
@@ -208,16 +210,21 @@ class Roster(_Section):
 
 
 class Export(_Section):
-    """Where the sheet's file goes."""
+    """Where the sheet's file goes; ``exports`` under ``home`` by default."""
 
-    directory: Path = Path(".placement/exports")
+    directory: Path | None = None
 
 
 class SeedSecret(_Section):
-    """How one seed is signed in to: an OAuth refresh token, or an IMAP (app) password."""
+    """How one seed is signed in to: an OAuth refresh token, or an IMAP (app) password.
+
+    Attributes:
+        tenant: of a Microsoft 365 seed outside ``microsoft_tenant``, where the same app has consent.
+    """
 
     refresh_token: SecretStr | None = None
     password: SecretStr | None = None
+    tenant: str | None = None
 
 
 class MailboxSecret(_Section):
@@ -282,10 +289,19 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"tests.template: no [[templates]] entry has id {self.tests.template!r}; there are {names}"
             )
-        ids = [seed.id for seed in self.seeds]
-        if twice := sorted({seed_id for seed_id in ids if ids.count(seed_id) > 1}):
+        if twice := _repeated(names):
+            raise ValueError(f"templates: the id {twice[0]!r} is used twice; every template needs its own")
+        if twice := _repeated([seed.id for seed in self.seeds]):
             raise ValueError(f"seeds: the id {twice[0]!r} is used twice; every seed needs its own")
+        if twice := _repeated([seed.address.lower() for seed in self.seeds]):
+            ids = [seed.id for seed in self.seeds if seed.address.lower() == twice[0]]
+            raise ValueError(f"seeds: {' and '.join(ids)} have the same address; one mailbox is one seed")
         return self
+
+    @property
+    def export_directory(self) -> Path:
+        """Where the sheet's file goes."""
+        return self.export.directory or self.home / "exports"
 
     def template(self, template_id: str) -> Template:
         """The template of this id.
@@ -332,6 +348,8 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings(**data)
     except ValidationError as error:
         raise SettingsError(f"{path.name}: {_first_complaint(error)}") from None
+    except UnreadableEnvironmentError as error:
+        raise SettingsError(_environment_complaint(error)) from None
 
 
 _PATHS = (
@@ -367,14 +385,35 @@ def _anchor(data: dict[str, Any], folder: Path, names: tuple[str, ...]) -> None:
                 section[last] = str(folder / section[last])
 
 
+_FORMS = {"id": "small letters, digits and hyphens, as in gmail-01", "address": "one plain mail address"}
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _environment_complaint(error: UnreadableEnvironmentError) -> str:
+    """One line for a variable that should hold a list or table, without the value: it may be a secret."""
+    field = re.search(r'field "(\w+)"', str(error))
+    start = f"PLACEMENT_{field[1]}".upper() if field else "PLACEMENT_"
+    names = sorted(name for name in os.environ if name.upper().startswith(start))
+    return f'{", ".join(names)}: a list or table is not readable; write it as JSON, for example ["2m", "5m"]'
+
+
 def _first_complaint(error: ValidationError) -> str:
     """One line for the first thing wrong, without the value: it may be a secret."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    told = error.errors(include_url=False, include_input=False)
+    # A list whose only entry is wrong is called too short as well, which nobody wrote.
+    told = [one for one in told if one["type"] != "too_short"] or told
+    first = told[0]
+    # A mailbox's secret stands under its address, and no address stands in a message.
+    place = ".".join("<address>" if "@" in str(part) else str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "missing":
         message = "this setting is missing"
     elif first["type"] == "extra_forbidden":
         message = "there is no such setting; check the spelling"
-    more = error.error_count() - 1
+    elif first["type"] == "string_pattern_mismatch":
+        message = f"this has not its form; write {_FORMS[str(first['loc'][-1])]}"
+    more = len(told) - 1
     return f"{place}: {message}".removeprefix(": ") + (f" (and {more} more)" if more else "")

@@ -29,7 +29,7 @@ def sheet_table(rows: Sequence[Mapping[str, Any]], month: date) -> Table:
             rate_text(row["inbox_rate_gmail"]),
             rate_text(row["inbox_rate_microsoft365"]),
             Text(word, style=_FLAG_STYLES.get(word, "")),
-            row["why"] or "",
+            Text(row["why"] or ""),
         )
     return table
 
@@ -51,7 +51,7 @@ def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             _change(row["first_inbox_rate_gmail"], row["inbox_rate_gmail"]),
             _change(row["first_inbox_rate_microsoft365"], row["inbox_rate_microsoft365"]),
             Text(word, style=_FLAG_STYLES.get(word, "")),
-            "" if word == "no" else row["why"] or "",
+            Text("" if word == "no" else row["why"] or ""),
         )
     return table
 

@@ -205,7 +205,8 @@ def _read_folder(
             from_address=read_address(_text(fields["From"])),
             received_at=_internal_date(attributes),
         )
-        if envelope.received_at is not None and envelope.received_at < since:
+        # INTERNALDATE knows whole seconds only.
+        if envelope.received_at is not None and envelope.received_at < since.replace(microsecond=0):
             continue
         raw: bytes | None = None
         if is_ours(envelope):

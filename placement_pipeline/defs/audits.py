@@ -25,6 +25,6 @@ def auth_audits(context: dg.AssetExecutionContext, placement: PlacementResource)
     nothing. For a month that is over the stored messages are judged again, while what DNS
     said then is kept: today's DNS says nothing about that month.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         counts = total([run_stage(place, partial(audit_month, month=month)) for month in months_of(context)])
     return report(counts, rows=counts["findings"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.execution.plan.objects import StepFailureData
 
 from placement_pipeline.settings import Settings
@@ -57,11 +58,14 @@ def run_job(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     job_name: str,
-    partition_key: str,
+    partition_key: str | None,
     config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    """Run a job here and now as a real run of the instance, quietly; its log is in the UI."""
+    """Run a job here and now as a real run of the instance, quietly; its log is in the UI.
+
+    Without a partition, the tags name the range it is for.
+    """
     return definitions.resolve_job_def(job_name).execute_in_process(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "ops": dict(config or {})},
         instance=instance,
@@ -87,4 +91,9 @@ def _first_line(failure: StepFailureData) -> str:
     error = failure.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip().splitlines()[0] if error is not None else "failed"
+    if error is None:
+        return "failed"
+    first, *rest = error.message.strip().splitlines()
+    if error.cls_name == DagsterAssetCheckFailedError.__name__:  # which rules, stands on the lines after the first
+        return f"rows break a rule that blocks: {', '.join(rest)}"
+    return first

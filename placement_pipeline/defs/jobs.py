@@ -6,10 +6,14 @@ would cost far more (the work on thousands of mailboxes is inside one step).
 
 import dagster as dg
 
+_SENDS = {"placement/sends": "mail"}
+"""Of runs that send: ``docker/dagster.yaml`` lets one at a time work, because each keeps the pace of the mailboxes."""
+
 open_month = dg.define_asset_job(
     "open_month",
     selection=dg.AssetSelection.groups("roster", "sends"),
     description="The monthly routine: take the roster, plan what is owed, send it. Sensors do the rest.",
+    tags=_SENDS,
     executor_def=dg.in_process_executor,
 )
 
@@ -17,6 +21,7 @@ test_mailboxes = dg.define_asset_job(
     "test_mailboxes",
     selection=dg.AssetSelection.assets("placement_tests", "send_jobs"),
     description="Open tests by hand: set scope, mailboxes, variant and route in the run configuration.",
+    tags=_SENDS,
     executor_def=dg.in_process_executor,
 )
 
@@ -24,6 +29,7 @@ drain_sends = dg.define_asset_job(
     "drain_sends",
     selection=dg.AssetSelection.assets("send_jobs"),
     description="Send what pacing, a throttling provider or a run that died has left, and resolve what is unknown.",
+    tags=_SENDS,
     executor_def=dg.in_process_executor,
 )
 
@@ -36,7 +42,7 @@ collect_seeds = dg.define_asset_job(
 
 publish_month = dg.define_asset_job(
     "publish_month",
-    selection=dg.AssetSelection.groups("audits", "scores", "marts", "publish"),
+    selection=dg.AssetSelection.groups("audits", "scores", "staging", "intermediate", "marts", "publish"),
     description="Audit, score, diagnose, build the marts and write the sheet.",
     executor_def=dg.in_process_executor,
 )

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,11 @@ class _Translator(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return "marts"
+        # The folder below models/: staging, intermediate or marts.
+        return str(dbt_resource_props["fqn"][1])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str] | None:
+        return ["team:sales-ops"]
 
 
 def dbt_resource() -> DbtCliResource:
@@ -56,7 +60,7 @@ def build_marts() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, dbt: DbtCliResource, placement: PlacementResource
     ) -> Iterator[Any]:
         """Build and test all models; the tables hold every month, whichever month is asked for."""
-        with placement.workplace(context.run_id) as place:
+        with placement.workplace(context.run.run_id) as place:
             url = place.engine.url.render_as_string(hide_password=False)
             # dbt runs as a process of its own and reads the connection from its environment alone.
             os.environ.update(dbt_environment(url, place.settings.business.time_zone))

@@ -10,8 +10,9 @@ import dagster as dg
 
 FIRST_MONTH = "2026-01-01"
 
-# end_offset=1: the running month has a partition from its first day on.
-months = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, end_offset=1)
+# end_offset=1: the running month has a partition from its first day on. Kiritimati, where a month begins
+# first: in UTC, a business zone east of it would have no partition in the first hours of its month.
+months = dg.MonthlyPartitionsDefinition(start_date=FIRST_MONTH, timezone="Pacific/Kiritimati", end_offset=1)
 
 # A backfill over several months is one run; a run a month would start a process for each.
 one_run = dg.BackfillPolicy.single_run()
@@ -51,11 +52,12 @@ def months_of(context: dg.AssetExecutionContext) -> list[date]:
 
 
 def months_of_run(run: dg.DagsterRun) -> list[date]:
-    """The same, for a step that has no partitions of its own: a check."""
-    first, last = run.tags.get(_RANGE_START), run.tags.get(_RANGE_END)
-    if first and last:
-        return _dates(key for key in months.get_partition_keys() if first <= key <= last)
-    return _dates([run.tags[_PARTITION]])
+    """The same, for a step that has no partitions of its own: a check. One that is run by itself is for every month."""
+    if month := run.tags.get(_PARTITION):
+        return _dates([month])
+    keys = months.get_partition_keys()
+    first, last = run.tags.get(_RANGE_START, keys[0]), run.tags.get(_RANGE_END, keys[-1])
+    return _dates(key for key in keys if first <= key <= last)
 
 
 def month_key(moment: datetime, zone: ZoneInfo) -> str:

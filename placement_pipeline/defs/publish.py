@@ -24,7 +24,7 @@ def monthly_sheet_export(context: dg.AssetExecutionContext, placement: Placement
     """The monthly sheet as an XLSX file, one a month, replaced whole each time."""
     counts: list[Counter[str]] = []
     names: list[str] = []
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         for month in months_of(context):
             path, written = export_sheet(place, month)
             counts.append(written)
@@ -41,7 +41,7 @@ def monthly_sheet_export(context: dg.AssetExecutionContext, placement: Placement
 )
 def alerts(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
     """A notification for each flagged mailbox, told once a result, for the running month only."""
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report({"sent": 0}, rows=0, note="The month is over: nobody is told again.")
         counts = send_alerts(place, place.this_month)

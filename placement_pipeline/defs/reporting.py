@@ -27,5 +27,8 @@ def report(
 
 
 def total(counts: list[Counter[str]]) -> Counter[str]:
-    """The sum of several months' counts."""
-    return sum(counts, Counter())
+    """The sum of several months' counts; zeros stay, which adding counters would drop."""
+    added: Counter[str] = Counter()
+    for one in counts:
+        added.update(one)
+    return added

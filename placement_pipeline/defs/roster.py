@@ -25,7 +25,7 @@ def rep_roster(context: dg.AssetExecutionContext, placement: PlacementResource) 
     Each row says whether the address is tested and why. A month without rows means that the
     roster was never taken. A month that is over keeps the roster it had.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report(Counter(), note=MONTH_OVER)
         counts = run_stage(place, partial(roster.refresh_roster, month=place.this_month))
@@ -44,7 +44,7 @@ def mailbox_activity(context: dg.AssetExecutionContext, placement: PlacementReso
     Counts of a mailbox that cannot be read are null, not zero. A mailbox without rows was
     never in the roster.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report(Counter(), note=MONTH_OVER)
         counts = run_stage(place, partial(roster.refresh_activity, month=place.this_month))
@@ -61,6 +61,6 @@ def won_deals(context: dg.AssetExecutionContext, placement: PlacementResource) -
 
     No rows means that nothing was won. Values are in the deal's own currency.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         counts = run_stage(place, roster.refresh_won_deals)
     return report(counts, rows=counts["deals"])

@@ -25,7 +25,7 @@ def scored_placements(context: dg.AssetExecutionContext, placement: PlacementRes
     Rates are over resolved probes; what was not sent, is pending or void stands beside
     them. Beside each rate stand the control mailbox's and the team's median.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         counts = total([score_month(place, month) for month in months_of(context)])
     return report(counts, rows=counts["rows"])
 
@@ -41,6 +41,6 @@ def diagnoses(context: dg.AssetExecutionContext, placement: PlacementResource) -
 
     A test that is not flagged has none, unless something is worth saying all the same.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         counts = total([diagnose_month(place, month) for month in months_of(context)])
     return report(counts, rows=sum(counts.values()) - counts["none"])

@@ -22,7 +22,7 @@ def seed_placements(context: dg.AssetExecutionContext, placement: PlacementResou
     repeat, because providers move mail after delivery; a probe is missing only after the
     last one, and never at a seed that could not be read. No rows means no sweep was due.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         counts = run_stage(place, collect_seeds)
     rows = sum(count for name, count in counts.items() if name.startswith("placement_"))
     return report(counts, rows=rows)

@@ -1,6 +1,5 @@
 """Send assets: the tests that are planned and the probes that go out."""
 
-from collections import Counter
 from enum import StrEnum
 from typing import TypeVar
 
@@ -82,11 +81,11 @@ def placement_tests(
     and flagged ones whose re-test is due. To re-test flagged mailboxes now, set
     ``scope: flagged``. A month that is over opens nothing.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report({"opened": 0}, rows=0, note=MONTH_OVER)
         listed = resolve_mailboxes(place, place.this_month, config.mailboxes)
-        request = config.request(listed, context.run_id)
+        request = config.request(listed, context.run.run_id)
         counts = plan_month(place, place.this_month, request)
     return report(counts, rows=counts["opened"])
 
@@ -103,12 +102,12 @@ def send_jobs(context: dg.AssetExecutionContext, placement: PlacementResource) -
     Jobs whose provider's answer was lost are looked up in the Sent folder before anything
     is sent again. What pacing or a throttling provider holds back is left to a later run.
     """
-    with placement.workplace(context.run_id) as place:
+    with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report({"sent": 0}, rows=0, note=MONTH_OVER)
         counts = run_stage(place, drain_outbox)
         note = "Dry run: nothing was sent." if place.settings.mode == "dry_run" else None
-    return report(Counter({"sent": 0, "refused": 0}) | counts, rows=sum(counts[name] for name in _WRITTEN), note=note)
+    return report({"sent": 0, "refused": 0, **counts}, rows=sum(counts[name] for name in _WRITTEN), note=note)
 
 
 _WRITTEN = ("sent", "refused", "resolved_sent")

@@ -117,7 +117,9 @@ def _stopped(code: str, detail: str | None) -> Diagnosis:
 
 
 def _never_sent(case: Case) -> Diagnosis | None:
-    if case.stop_code is not None or any(score.not_sent_count < score.job_count for score in case.scores):
+    # What lies at a broken seed is void, whether it was sent or not.
+    is_unsent = all(score.not_sent_count + score.void_count == score.job_count for score in case.scores)
+    if case.stop_code is not None or not is_unsent or not any(score.not_sent_count for score in case.scores):
         return None
     return Diagnosis(
         "never_sent",

@@ -28,6 +28,8 @@ _STYLE_SIDE = {
 }
 _DIMENSION = re.compile(r"\s{0,20}(\d{1,5})(?![\d.]{0,20}%)")
 _DECLARATION = re.compile(r"<[!?][^<>]*>")
+# Python refuses to read a number this long: it raises where a browser shows a replacement character.
+_ABSURD_CHARACTER = re.compile(r"&#\d{8,};?")
 _STRAY_BRACKET = re.compile(r"<(?![a-zA-Z/][^<>]*>)")
 _UNSEEN = tuple(
     (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
@@ -127,7 +129,8 @@ def read_html(page: str) -> HtmlReader:
     reader = HtmlReader()
     # Long data: images would use up what is read of the page; their length is all that counts.
     text, reader.data_bytes = _shorten_data(text)
-    reader.feed(_STRAY_BRACKET.sub("&lt;", _DECLARATION.sub("", text[:MAX_HTML_CHARS])))
+    text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:MAX_HTML_CHARS]))
+    reader.feed(_STRAY_BRACKET.sub("&lt;", text))
     reader.close()
     return reader
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-# How far a receiver's clock may be behind ours.
-_CLOCK_SLACK = timedelta(minutes=5)
+CLOCK_SLACK = timedelta(minutes=5)
+"""How far a receiver's clock may be behind ours."""
 
 
 class FoundBy(StrEnum):
@@ -60,6 +60,6 @@ class Matcher:
             probe = self._by_token.get(token)
             return Match(probe.test_id, FoundBy.TOKEN) if probe else None
         probe = self._by_sender.get((from_address or "").lower())
-        if probe is None or received_at is None or received_at < probe.opened_at - _CLOCK_SLACK:
+        if probe is None or received_at is None or received_at < probe.opened_at - CLOCK_SLACK:
             return None
         return Match(probe.test_id, FoundBy.SENDER_AND_SEED)

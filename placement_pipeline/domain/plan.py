@@ -147,18 +147,25 @@ def _owed(
         return Skip.OPEN_TEST
     if history and now < max(test.opened_at for test in history) + rests.cool_down:
         return Skip.COOLING_DOWN
+    planned = _debt(request, month, now, entry, history, rests)
+    is_known = isinstance(planned, PlannedTest) and any(test.test_id == planned.test_id for test in history)
+    return Skip.ALREADY_TESTED if is_known else planned
+
+
+def _debt(
+    request: Request, month: date, now: datetime, entry: RosterEntry, history: Sequence[KnownTest], rests: Rests
+) -> PlannedTest | Skip:
     match request.scope:
         case Scope.OWED:
-            if not any(test.reason is Reason.MONTHLY for test in history):
+            # A variant is compared with the real mail; it does not pay for the test of that.
+            if not any(test.reason is Reason.MONTHLY and test.variant is request.variant for test in history):
                 return _planned(f"monthly:{month}:{entry.mailbox_id}", entry, request, Reason.MONTHLY)
             return _retest(entry, request, history, now - rests.retest_after, Skip.ALREADY_TESTED)
         case Scope.FLAGGED:
             return _retest(entry, request, history, now, Skip.NOT_FLAGGED)
         case Scope.LISTED | Scope.ALL:
             key = f"{request.reason}:{month}:{request.request_key}:{entry.mailbox_id}"
-            planned = _planned(key, entry, request, request.reason)
-            is_known = any(test.test_id == planned.test_id for test in history)
-            return Skip.ALREADY_TESTED if is_known else planned
+            return _planned(key, entry, request, request.reason)
 
 
 def _retest(
@@ -176,6 +183,8 @@ def _retest(
 def _planned(
     plan_key: str, entry: RosterEntry, request: Request, reason: Reason, retest_of: str | None = None
 ) -> PlannedTest:
+    if request.variant is not Variant.AS_SENT:
+        plan_key = f"{plan_key}:{request.variant}"
     digest = hashlib.blake2b(plan_key.encode(), digest_size=8).hexdigest()
     route = request.route or entry.route
     return PlannedTest(f"t-{digest}", plan_key, entry.mailbox_id, reason, request.variant, route, retest_of)

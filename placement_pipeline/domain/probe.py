@@ -7,11 +7,13 @@ elsewhere depends on it.
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 
 TOKEN_HEADER = "X-Placement-Probe"
 _TOKEN_CHARS = 20
 _REFERENCE_CHARS = 8
+_TOKEN = re.compile(rf"pp[a-z2-7]{{{_TOKEN_CHARS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +58,4 @@ def reference_word(token: str) -> str:
 
 def is_token(value: str) -> bool:
     """Whether a header value has the shape of one of our tokens."""
-    return len(value) == 2 + _TOKEN_CHARS and value.startswith("pp") and value.isalnum() and value == value.lower()
+    return _TOKEN.fullmatch(value) is not None

@@ -74,7 +74,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     spread = _Z95**2 / trials
     centre = (rate + spread / 2) / (1 + spread)
     half = _Z95 / (1 + spread) * sqrt(rate * (1 - rate) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At 0 and at 1 the bound is the rate itself, but for the last bit of the arithmetic.
+    return min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))
 
 
 def score_group(
@@ -93,6 +94,7 @@ def score_group(
     """
     counts = Counter(placements)
     resolved = sum(counts[placement] for placement in RESOLVED)
+    void_count = sum(counts[placement] for placement in VOID)
     inbox_count = sum(counts[placement] for placement in RESOLVED & set(inbox))
     primary_count = sum(counts[placement] for placement in PRIMARY)
     reach_count = sum(counts[placement] for placement in ARRIVED)
@@ -109,13 +111,13 @@ def score_group(
         missing_count=counts[Placement.MISSING] + counts[Placement.BOUNCED],
         pending_count=counts[Placement.PENDING] + counts[Placement.DELAYED],
         not_sent_count=counts[Placement.NOT_SENT],
-        void_count=sum(counts[placement] for placement in VOID),
+        void_count=void_count,
         inbox_rate=inbox_rate,
         primary_rate=primary_count / resolved if resolved else None,
         reach_rate=reach_count / resolved if resolved else None,
         inbox_rate_low=low,
         inbox_rate_high=high,
-        flag=_flag(group, inbox_rate, counts[Placement.NOT_SENT], len(placements), flag_below_rate),
+        flag=_flag(group, inbox_rate, counts[Placement.NOT_SENT], len(placements) - void_count, flag_below_rate),
         certainty=_certainty(low, high, flag_below_rate),
     )
 
@@ -133,13 +135,14 @@ def median_rates(
 
 
 def _flag(
-    group: ProviderGroup, inbox_rate: float | None, not_sent_count: int, job_count: int, flag_below_rate: float
+    group: ProviderGroup, inbox_rate: float | None, not_sent_count: int, valid_count: int, flag_below_rate: float
 ) -> FlagCode | None:
     if group not in FLAGGED_GROUPS:
         return None
     if inbox_rate is not None:
         return FlagCode.BELOW_THRESHOLD if inbox_rate < flag_below_rate else None
-    return FlagCode.NOT_SENT if job_count and not_sent_count == job_count else None
+    # A seed that could not be read is no proof that anything was sent to the others.
+    return FlagCode.NOT_SENT if valid_count and not_sent_count == valid_count else None
 
 
 def _certainty(low: float | None, high: float | None, flag_below_rate: float) -> Certainty:

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError
-from jinja2.nodes import Template as TemplateTree
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from placement_pipeline.domain.probe import OutgoingProbe, reference_word
@@ -21,7 +21,9 @@ from placement_pipeline.domain.words import Variant
 
 # What other tools' merge fields look like when nobody filled them: {{x}}, {%x%}, %FIRST_NAME%, [First Name], *|FNAME|*.
 _UNFILLED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|%[A-Z][A-Z_]{2,}%|\[(?:first|last|full) ?name\]|\*\|[A-Z_]+\|\*", re.I)
-_TRACKABLE = re.compile(r"</?a\b[^>]*>|<img\b[^>]*\bsrc=[\"']https?://[^>]*>", re.I)
+_TRACKABLE = re.compile(r"</?a\b[^>]*>|<img\b[^>]*\bsrc\s*=\s*[\"']?\s*(?:https?:)?//[^>]*>", re.I)
+# Nothing a reader sees, and what Python's parser stumbles over: comments, declarations, absurd character numbers.
+_UNREADABLE = re.compile(r"<!--.*?-->|<![^>]*>?|&#\d{8,};?", re.S)
 
 
 class UnparsableTemplateError(Exception):
@@ -56,7 +58,7 @@ def parse_template(template_id: str, subject: str, html: str) -> MailTemplate:
         UnparsableTemplateError: with the part, the line and the parser's complaint.
     """
     for part, source in (("subject", subject), ("body", html)):
-        _parse(template_id, part, source)
+        _compile(template_id, part, source)
     digest = hashlib.blake2b(f"{subject}\n{html}".encode(), digest_size=6).hexdigest()
     return MailTemplate(template_id, digest, subject, html)
 
@@ -83,8 +85,10 @@ def render_probe(
         body = f"{body}\n{mailbox.signature_html}" if mailbox.signature_html else body
     if variant in (Variant.NO_TRACKING, Variant.PLAIN_CONTROL):
         body = _TRACKABLE.sub("", body)  # links become their words, remote images go
-    text = html_to_text(body)
-    for part in (subject, text):
+    page = _read(body)
+    text = page.text
+    # A field in a link's address is seen by whoever follows it.
+    for part in (subject, text, *(unquote(value) for value in page.attributes)):
         if match := _UNFILLED.search(part):
             raise MissingFieldError(f"Template {template.template_id}: {match[0]} is left unfilled; give it a value.")
     return OutgoingProbe(
@@ -101,11 +105,14 @@ def render_probe(
 
 def html_to_text(html: str) -> str:
     """The plain-text part of an HTML body: its words, with paragraphs kept apart."""
+    return _read(html).text
+
+
+def _read(html: str) -> "_TextReader":
     reader = _TextReader()
-    reader.feed(html)
+    reader.feed(_UNREADABLE.sub("", html))
     reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.pieces).splitlines())
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    return reader
 
 
 class _TextReader(HTMLParser):
@@ -114,29 +121,38 @@ class _TextReader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
+        self.attributes: list[str] = []
+        self._pieces: list[str] = []
         self._silence = 0
 
+    @property
+    def text(self) -> str:
+        lines = (" ".join(line.split()) for line in "".join(self._pieces).splitlines())
+        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [value for _, value in attrs if value]
         if tag in self._SILENT:
             self._silence += 1
+        elif tag == "body":
+            self._silence = 0  # HTML lets the head end without a word
         elif tag in self._BREAKS:
-            self.pieces.append("\n")
+            self._pieces.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._SILENT and self._silence:
             self._silence -= 1
         elif tag in self._BREAKS:
-            self.pieces.append("\n")
+            self._pieces.append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._silence:
-            self.pieces.append(data.replace("\n", " "))
+            self._pieces.append(data.replace("\n", " "))
 
 
-def _parse(template_id: str, part: str, source: str) -> TemplateTree:
+def _compile(template_id: str, part: str, source: str) -> None:
     try:
-        return _environment(autoescape=part == "body").parse(source)
+        _environment(autoescape=part == "body").from_string(source)
     except TemplateSyntaxError as error:
         raise UnparsableTemplateError(
             f"Template {template_id}: the {part} does not parse, line {error.lineno}: {error.message}"
@@ -144,7 +160,14 @@ def _parse(template_id: str, part: str, source: str) -> TemplateTree:
 
 
 def _environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=autoescape)
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=autoescape, finalize=_only_text)
+
+
+def _only_text(value: object) -> object:
+    """What Jinja prints. ``{{ rep }}`` or ``{{ rep.items }}`` would send a piece of Python to a prospect."""
+    if isinstance(value, str | int | float | Undefined):
+        return value
+    raise UndefinedError(f"an expression gives a {type(value).__name__}, not a text")
 
 
 def _render(template: MailTemplate, part: str, source: str, fields: Mapping[str, object], *, autoescape: bool) -> str:
@@ -155,7 +178,8 @@ def _render(template: MailTemplate, part: str, source: str, fields: Mapping[str,
             f"Template {template.template_id}, {part}: a merge field has no value ({error.message}); "
             "fill it in the table of mailboxes or take it out of the template."
         ) from None
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        # The template's own expressions run here: what they get wrong stops this test and no other.
         raise MissingFieldError(
             f"Template {template.template_id}, {part}: cannot be rendered ({type(error).__name__})."
         ) from None

@@ -131,6 +131,8 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
             "provider": _PROVIDERS[world.domain_of(world.control.address).hosted_at].value,
             "name": world.control.name,
             "signature_file": "roster/signatures/control.html",
+            # It sends the same template, so it needs the fields that reps have in the table.
+            "merge_fields": {"job_title": world.control.job_title},
         }
     return settings
 

@@ -139,6 +139,7 @@ class Control(_Section):
 
     address: str = Field(pattern=_ADDRESS)
     name: str = "Control"
+    job_title: str = "Account Executive"
 
 
 class Crm(_Section):

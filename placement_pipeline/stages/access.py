@@ -115,10 +115,12 @@ class Access:
             provider = MailProvider.GOOGLE if seed.family in _GOOGLE_FAMILIES else MailProvider.MICROSOFT365
             if seed.family in (ProviderFamily.GMAIL, ProviderFamily.OUTLOOK_COM):
                 raise _no_secret(who, f"secrets.seeds.{seed.id}.refresh_token")
+            if secret and secret.tenant and provider is MailProvider.MICROSOFT365:
+                return self._microsoft(secret.tenant).app_only(who), seed.address
             return self._tokens(seed.address, provider, who, READ_ONLY)
         if seed.family in _GOOGLE_FAMILIES:
             return self._google.user_grant(token.get_secret_value(), who), None
-        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else None
+        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else secret and secret.tenant
         return self._microsoft(tenant).user_grant(token.get_secret_value(), who), None
 
     def _imap(self, seed: Seed, who: str) -> ImapSeedReader:

@@ -17,7 +17,7 @@ from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Envelope, Reading, SeenMessage
 from placement_pipeline.domain.auth.receiver import read_verdict
 from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen, wants_sweep
-from placement_pipeline.domain.matching import Expected, Matcher
+from placement_pipeline.domain.matching import CLOCK_SLACK, Expected, Matcher
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
 from placement_pipeline.settings import Seed, Sweeps
@@ -86,9 +86,10 @@ class _SeedSweep:
 
     async def run(self) -> None:
         """Read the seed and store what it says; a seed that cannot be read is stored as that."""
-        since = min(probe.opened_at for probe in self._awaited)
+        # The seed dates its messages by its own clock, and we remember them by ours.
+        since = min(probe.opened_at for probe in self._awaited) - CLOCK_SLACK
         with self._place.engine.begin() as connection:
-            known = sightings.load_known_messages(connection, self._seed.id, since)
+            known = sightings.load_known_messages(connection, self._seed.id, since - CLOCK_SLACK)
         swept_at, started = self._place.now(), time.monotonic()
         try:
             reader = await self._access.seed_reader(self._seed)

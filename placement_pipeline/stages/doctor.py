@@ -99,7 +99,9 @@ async def _answer(subject: str, check: Awaitable[str]) -> Line:
     try:
         return Line(subject, Health.WELL, await check)
     except ConnectorError as error:
-        return Line(subject, Health.ILL, str(error))
+        # A connector's message begins with whom it is about, as our line does.
+        who, _, rest = str(error).partition(": ")
+        return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
 
 
 def _count_mailboxes(place: Workplace) -> str:

@@ -5,7 +5,7 @@ from datetime import date
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.plan import Request, Rests, plan_tests, unknown_mailboxes
-from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.roster import domain_of, mailbox_id_of
 from placement_pipeline.domain.template import MailTemplate, UnparsableTemplateError, parse_template
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.workplace import Workplace
@@ -37,10 +37,9 @@ def resolve_mailboxes(place: Workplace, month: date, names: list[str]) -> frozen
     with place.engine.begin() as connection:
         roster = load_roster(connection, month)
     if unknown := unknown_mailboxes(names, roster):
-        raise InputError(
-            f"{unknown[0]}: the roster of {month:%Y-%m} has no such mailbox; `placement status` lists them"
-        )
-    return frozenset(name if name.startswith("mb-") else mailbox_id_of(name) for name in names)
+        name = f"a mailbox at {domain_of(unknown[0])}" if "@" in unknown[0] else unknown[0]
+        raise InputError(f"{name}: the roster of {month:%Y-%m} has no such mailbox; `placement status` lists them")
+    return frozenset(mailbox_id_of(name) if "@" in name else name.lower() for name in names)
 
 
 def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:

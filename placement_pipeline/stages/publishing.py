@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
+from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.notify import notify
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.verdicts import is_published, note_publication
@@ -40,12 +41,17 @@ _COLUMNS: tuple[tuple[str, str, int, str], ...] = (
 
 
 def read_sheet(place: Workplace, month: date) -> list[Mapping[str, Any]]:
-    """The rows of the mart ``monthly_sheet``, the flagged ones first."""
+    """The rows of the mart ``monthly_sheet``, the flagged ones first.
+
+    Raises:
+        InputError: the marts were never built.
+    """
     query = text(
-        "select * from marts.monthly_sheet where test_month = :month"
-        " order by coalesce(is_flagged, false) desc, rep_name, address"
+        "select * from marts.monthly_sheet where test_month = :month order by is_flagged desc, rep_name, address"
     )
     with place.engine.begin() as connection:
+        if not inspect(connection).has_table("monthly_sheet", schema="marts"):
+            raise InputError("There is no sheet yet: the first run of the job publish_month builds it.")
         return [dict(row) for row in connection.execute(query, {"month": month}).mappings()]
 
 
@@ -56,7 +62,7 @@ def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
         Its path, and ``rows`` and ``flagged``.
     """
     rows = read_sheet(place, month)
-    folder = place.settings.export.directory
+    folder = place.settings.export_directory
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"monthly_sheet_{month:%Y-%m}.xlsx"
     partial = path.with_suffix(".partial")
@@ -64,16 +70,15 @@ def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
     partial.replace(path)
     with place.engine.begin() as connection:
         note_publication(connection, SHEET, month.isoformat(), path.name, len(rows), "written", place.now())
-    return path, Counter({"rows": len(rows), "flagged": sum(bool(row["is_flagged"]) for row in rows)})
+    return path, Counter({"rows": len(rows), "flagged": sum(row["is_flagged"] for row in rows)})
 
 
 def flag_word(row: Mapping[str, Any]) -> str:
-    """What stands in the column Flagged: ``YES``, ``not_sent`` or ``no``; empty where there was no test."""
-    if row["is_flagged"] is None:
-        return ""
-    if not row["is_flagged"]:
-        return "no"
-    return "not_sent" if row["flag_code"] == "not_sent" else "YES"
+    """What stands in the column Flagged: ``YES``, ``not_sent`` or ``no``; empty where no rate is known."""
+    if row["is_flagged"]:
+        return "not_sent" if row["flag_code"] == "not_sent" else "YES"
+    is_judged = row["inbox_rate_gmail"] is not None or row["inbox_rate_microsoft365"] is not None
+    return "no" if is_judged else ""
 
 
 def send_alerts(place: Workplace, month: date) -> Counter[str]:
@@ -141,7 +146,7 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]], month: date) -> None:
 
 
 def _write_cell(sheet: Any, line: int, column: int, value: Any, cell_format: Any) -> None:
-    if value is None:
+    if value is None or value == "":
         sheet.write_blank(line, column, None, cell_format)
     elif isinstance(value, date):
         sheet.write_datetime(line, column, value, cell_format)
@@ -153,7 +158,7 @@ def _write_cell(sheet: Any, line: int, column: int, value: Any, cell_format: Any
 
 
 def _certainty(row: Mapping[str, Any]) -> str:
-    """The less sure of the two providers, since the flag rests on either."""
-    order = ("no_data", "cannot_tell", "clearly_below", "clearly_above")
+    """How sure the flag is: one provider clearly below is enough for it; without, the less sure of the two counts."""
+    order = ("clearly_below", "no_data", "cannot_tell", "clearly_above")
     held = {row["certainty_code_gmail"], row["certainty_code_microsoft365"]}
     return next((code.replace("_", " ") for code in order if code in held), "")

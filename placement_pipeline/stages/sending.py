@@ -165,7 +165,9 @@ class _TestDrain:
                     outbox.mark_unknown(connection, job, detail)
                     return True
                 case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
-                    outbox.mark_unsent(connection, job, now + timedelta(seconds=pause), code, detail)
+                    until = now + timedelta(seconds=pause)
+                    outbox.mark_unsent(connection, job, until, code, detail)
+                    outbox.hold_back(connection, self._test.mailbox.account_address, until)
                     self._counts["throttled"] += 1
                     return False
                 case Refused(code, detail, stops_mailbox):
@@ -194,9 +196,9 @@ class _TestDrain:
                         outbox.mark_refused(connection, job, "attempts_exhausted", detail)
                         self._counts["refused"] += 1
                     case ProvenUnsent():
-                        outbox.mark_unsent(connection, job, now, "proven_unsent", "No copy was sent.")
-                        self._counts["resolved_unsent"] += 1
-                        is_planned_again = True
+                        if outbox.mark_unsent(connection, job, now, "proven_unsent", "No copy was sent."):
+                            self._counts["resolved_unsent"] += 1
+                            is_planned_again = True
         return is_planned_again
 
     async def _wait_for_pace(self) -> bool:
@@ -207,6 +209,8 @@ class _TestDrain:
         limits = Limits(pacing.interval, pacing.hourly_cap, pacing.daily_cap)
         moment = next_send_at(sent_at, now, limits, random.random())  # noqa: S311 - not a secret
         if moment - now > _LONGEST_WAIT:
+            with self._place.engine.begin() as connection:
+                outbox.hold_back(connection, self._test.mailbox.account_address, moment)
             return False
         await self._sleep_until(moment)
         return True

@@ -9,7 +9,7 @@ from placement_pipeline.domain.words import TestState
 from placement_pipeline.stages.collecting import due_seeds
 from placement_pipeline.stages.publishing import SHEET
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, tables
+from placement_pipeline.warehouse import outbox, plan, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,13 @@ class Progress:
 
 
 def has_sends_due(place: Workplace) -> bool:
-    """Whether the outbox holds something to send or to resolve now."""
+    """Whether the outbox holds something to send, to resolve or to settle now."""
     with place.engine.begin() as connection:
-        return bool(outbox.tests_with_work(connection, place.now()))
+        return (
+            bool(outbox.tests_with_work(connection, place.now()))
+            or outbox.has_abandoned(connection)
+            or plan.has_refused_tests(connection)
+        )
 
 
 def seeds_due(place: Workplace) -> list[str]:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
@@ -70,8 +70,12 @@ def open_engine(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to this version of the code: all of it or nothing, and one starter at a time."""
-    with engine.begin() as connection:
+    """Bring the schema to this version of the code: all of it or nothing, and one starter at a time.
+
+    Raises:
+        DatabaseUrlError: the server does not answer or does not let us in.
+    """
+    with _first_connection(engine) as connection, connection.begin():
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         # "create schema if not exists" asks for the right to create even where the schema is there.
         for schema in set(SCHEMAS) - set(inspect(connection).get_schema_names()):
@@ -79,6 +83,16 @@ def migrate(engine: Engine) -> None:
         config = migration_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _first_connection(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        reason = str(error.orig).strip().partition("\n")[0]  # libpq's: host, port and user, never the password
+        raise DatabaseUrlError(
+            f"PLACEMENT_DATABASE_URL: {reason}; check that the server runs and that host, user and password are right"
+        ) from None
 
 
 def migration_config() -> Config:

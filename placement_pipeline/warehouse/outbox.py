@@ -3,7 +3,9 @@
 ``planned`` is claimed as ``sending`` and committed before the provider is called. A row
 that is found in ``sending`` while its worker no longer lives becomes ``unknown``. Only
 ``mark_unsent`` brings an unknown row back to ``planned``: that is the one place that
-decides what may be sent again, and it asks for proof.
+decides what may be sent again, and it asks for proof. Whoever learns something about an
+attempt may store it only while that attempt is the job's last and nobody has settled it;
+that a message went out is true whenever it is learnt.
 
 A worker has a number and holds the advisory lock of that number on a connection of its
 own; when the process dies, PostgreSQL frees the lock. No lease has to run out.
@@ -40,6 +42,10 @@ class Job:
     draft_id: str | None
 
 
+class ClaimLostError(Exception):
+    """Another worker has taken this one for dead, and its job over: what it was about to send must not be sent."""
+
+
 @contextmanager
 def living_worker(engine: Engine) -> Iterator[int]:
     """A worker's number; other processes can tell that it lives until the block ends."""
@@ -56,18 +62,9 @@ def living_worker(engine: Engine) -> Iterator[int]:
 
 def recover_abandoned(connection: Connection) -> int:
     """Turn jobs in ``sending`` whose worker is dead into ``unknown``. Returns their number."""
-    claimants = connection.scalars(
-        select(jobs.c.claimed_by).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.is_not(None)).distinct()
-    ).all()
-    dead = [
-        number
-        for number in claimants
-        # Held until this transaction ends: the number's worker cannot come back.
-        if connection.execute(select(func.pg_try_advisory_xact_lock(_WORKER_LOCKS, number))).scalar_one()
-    ]
     abandoned = connection.execute(
         update(jobs)
-        .where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(dead))
+        .where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(_dead_workers(connection)))
         .values(
             state=SendState.UNKNOWN,
             claimed_by=None,
@@ -79,6 +76,11 @@ def recover_abandoned(connection: Connection) -> int:
     for row in abandoned:
         _advance_last_sent(connection, row.test_id, row.handed_over_at)
     return len(abandoned)
+
+
+def has_abandoned(connection: Connection) -> bool:
+    """Whether a dead worker has left a job in ``sending``."""
+    return bool(_dead_workers(connection))
 
 
 def tests_with_work(connection: Connection, now: datetime) -> list[str]:
@@ -168,9 +170,37 @@ def claim(connection: Connection, test_id: str, worker: int, now: datetime) -> J
     return _job(row) if row else None
 
 
+def hold_back(connection: Connection, account_address: str, until: datetime) -> None:
+    """Let nothing of this account be claimed before then: who throttles means the mailbox, not the one message."""
+    roster = tables.rep_roster
+    of_account = (
+        select(tests.c.test_id)
+        .join(
+            roster,
+            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
+        )
+        .where(roster.c.account_address == account_address, tests.c.state == TestState.OPEN)
+    )
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id.in_(of_account), jobs.c.state == SendState.PLANNED)
+        .values(not_before_at=func.greatest(jobs.c.not_before_at, until))
+    )
+
+
 def keep_draft(connection: Connection, job: Job, draft_id: str) -> None:
-    """Store the provider's draft id before the draft is sent."""
-    connection.execute(update(jobs).where(_is(job)).values(draft_id_provider=draft_id))
+    """Store the provider's draft id before the draft is sent.
+
+    Raises:
+        ClaimLostError: the job is no longer this worker's; the draft must stay one.
+    """
+    is_claimed = and_(_is(job), jobs.c.attempt_count == job.attempt_count, jobs.c.state == SendState.SENDING)
+    kept = connection.execute(update(jobs).where(is_claimed).values(draft_id_provider=draft_id))
+    if not kept.rowcount:
+        raise ClaimLostError(
+            f"Test {job.test_id}, seed {job.seed_id}: another worker took this job over while its draft was made; "
+            "nothing was sent."
+        )
 
 
 def mark_sent(
@@ -206,16 +236,20 @@ def mark_refused(connection: Connection, job: Job, code: str, detail: str) -> No
 
 def mark_unknown(connection: Connection, job: Job, detail: str) -> None:
     """The call ended without an answer; the message may be on its way, so its seed is looked into."""
-    _settle(connection, job, SendState.UNKNOWN, "outcome_unknown", detail)
-    if job.handed_over_at is not None:
+    is_settled = _settle(connection, job, SendState.UNKNOWN, "outcome_unknown", detail)
+    if is_settled and job.handed_over_at is not None:
         _advance_last_sent(connection, job.test_id, job.handed_over_at)
 
 
-def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: str, detail: str) -> None:
-    """Plan a job again. Only for proof that it did not go out: the provider's refusal, or the look-up."""
-    connection.execute(
+def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: str, detail: str) -> bool:
+    """Plan a job again. Only for proof that it did not go out: the provider's refusal, or the look-up.
+
+    Returns:
+        False where the proof comes too late: the attempt it is about was settled in the meantime.
+    """
+    planned = connection.execute(
         update(jobs)
-        .where(_is(job))
+        .where(_is_unsettled(job))
         .values(
             state=SendState.PLANNED,
             claimed_by=None,
@@ -226,6 +260,7 @@ def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: st
             outcome_detail=detail,
         )
     )
+    return bool(planned.rowcount)
 
 
 def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
@@ -242,14 +277,38 @@ def _advance_last_sent(connection: Connection, test_id: str, moment: datetime) -
     )
 
 
-def _settle(connection: Connection, job: Job, state: SendState, code: str, detail: str) -> None:
-    connection.execute(
-        update(jobs).where(_is(job)).values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail)
+def _settle(connection: Connection, job: Job, state: SendState, code: str, detail: str) -> bool:
+    settled = connection.execute(
+        update(jobs)
+        .where(_is_unsettled(job))
+        .values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail)
     )
+    return bool(settled.rowcount)
+
+
+def _dead_workers(connection: Connection) -> list[int]:
+    """Workers that hold a job and live no more; none of them can come back before this transaction ends."""
+    claimants = connection.scalars(
+        select(jobs.c.claimed_by).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.is_not(None)).distinct()
+    ).all()
+    return [
+        number
+        for number in claimants
+        if connection.execute(select(func.pg_try_advisory_xact_lock(_WORKER_LOCKS, number))).scalar_one()
+    ]
 
 
 def _is(job: Job) -> ColumnElement[bool]:
     return and_(jobs.c.test_id == job.test_id, jobs.c.seed_id == job.seed_id)
+
+
+def _is_unsettled(job: Job) -> ColumnElement[bool]:
+    """The attempt that the caller knows of is still the job's last, and nobody has said how it ended."""
+    return and_(
+        _is(job),
+        jobs.c.attempt_count == job.attempt_count,
+        jobs.c.state.in_([SendState.SENDING, SendState.UNKNOWN]),
+    )
 
 
 def _job(row: Row[Any]) -> Job:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.plan import KnownTest, PlannedTest
@@ -235,11 +235,10 @@ def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) 
 def stop_refused_tests(connection: Connection, now: datetime) -> int:
     """Stop open tests of which every single job was refused. Returns their number."""
     jobs, tests = tables.send_jobs, tables.placement_tests
-    is_hopeful = select(jobs.c.test_id).where(jobs.c.test_id == tests.c.test_id, jobs.c.state != SendState.REFUSED)
     detail = select(func.max(jobs.c.outcome_detail)).where(jobs.c.test_id == tests.c.test_id).scalar_subquery()
     result = connection.execute(
         update(tests)
-        .where(tests.c.state == TestState.OPEN, ~is_hopeful.exists())
+        .where(_is_refused())
         .values(
             state=TestState.STOPPED,
             closed_at=now,
@@ -248,3 +247,15 @@ def stop_refused_tests(connection: Connection, now: datetime) -> int:
         )
     )
     return result.rowcount
+
+
+def has_refused_tests(connection: Connection) -> bool:
+    """Whether an open test was refused every single job: a run that died left it there."""
+    query = select(tables.placement_tests.c.test_id).where(_is_refused()).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _is_refused() -> ColumnElement[bool]:
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    is_hopeful = select(jobs.c.test_id).where(jobs.c.test_id == tests.c.test_id, jobs.c.state != SendState.REFUSED)
+    return and_(tests.c.state == TestState.OPEN, ~is_hopeful.exists())

@@ -4,7 +4,8 @@ A rule says what a row may never be; whether a mailbox does well is no matter of
 rules. Great Expectations takes seconds to import, so that happens where it is used.
 """
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -30,6 +31,15 @@ from placement_pipeline.warehouse import tables
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """The rows a rule is about: those whose column compares so with the value, or is not null without a comparison."""
+
+    column: str
+    compare: Callable[[Any, Any], Any] | None = None
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One expectation.
 
@@ -37,11 +47,13 @@ class Rule:
         name: the check's name in Dagster.
         expectation: the Great Expectations class.
         arguments: its arguments.
+        where: the rows it is about; None for all.
     """
 
     name: str
     expectation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +70,8 @@ def _within(name: str, column: str, words: type[StrEnum] | Sequence[str]) -> Rul
     return Rule(name, "ExpectColumnValuesToBeInSet", {"column": column, "value_set": [str(word) for word in words]})
 
 
-def _not_null(name: str, column: str, condition: str | None = None) -> Rule:
-    arguments: dict[str, Any] = {"column": column}
-    if condition is not None:
-        arguments |= {"row_condition": condition, "condition_parser": "pandas"}
-    return Rule(name, "ExpectColumnValuesToNotBeNull", arguments)
+def _not_null(name: str, column: str, where: Where) -> Rule:
+    return Rule(name, "ExpectColumnValuesToNotBeNull", {"column": column}, where)
 
 
 def _matches(name: str, column: str, pattern: str) -> Rule:
@@ -88,7 +97,7 @@ def _at_least(name: str, larger: str, smaller: str) -> Rule:
 SUITES: Mapping[str, tuple[Rule, ...]] = {
     "rep_roster": (
         Rule("has_a_mailbox", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
-        _unique("addresses_are_unique", "address"),
+        Rule("addresses_are_unique", "ExpectCompoundColumnsToBeUnique", {"column_list": ["roster_month", "address"]}),
         _matches("addresses_are_addresses", "address", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
         _within("providers_are_known", "provider", MailProvider),
         _within("sync_modes_are_known", "sync_mode", SyncMode),
@@ -104,18 +113,18 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
         _within("reasons_are_known", "reason", Reason),
         _within("variants_are_known", "variant", Variant),
         _within("states_are_known", "state", TestState),
-        _not_null("closed_tests_say_when", "closed_at", 'state!="open"'),
+        _not_null("closed_tests_say_when", "closed_at", Where("state", operator.ne, "open")),
     ),
     "send_jobs": (
         _unique("tokens_are_unique", "token"),
         _matches("tokens_have_their_shape", "token", r"^pp[a-z2-7]{20}$"),
         _within("states_are_known", "state", SendState),
-        _not_null("sent_jobs_say_when", "sent_at", 'state=="sent"'),
-        _not_null("refusals_have_a_reason", "outcome_code", 'state=="refused"'),
+        _not_null("sent_jobs_say_when", "sent_at", Where("state", operator.eq, "sent")),
+        _not_null("refusals_have_a_reason", "outcome_code", Where("state", operator.eq, "refused")),
     ),
     "seed_placements": (
         _within("placements_are_known", "placement", Placement),
-        _not_null("found_probes_have_a_location", "location", "message_id_provider.notnull()"),
+        _not_null("found_probes_have_a_location", "location", Where("message_id_provider")),
     ),
     "auth_audits": (
         _within("statuses_are_known", "status", CheckStatus),
@@ -127,7 +136,7 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
         _at_least("resolved_at_least_inbox", "resolved_count", "inbox_count"),
         _at_least("jobs_at_least_resolved", "job_count", "resolved_count"),
         _at_least("reached_at_least_primary", "reach_count", "primary_count"),
-        _not_null("flags_have_a_reason", "flag_code", "is_flagged==True"),
+        _not_null("flags_have_a_reason", "flag_code", Where("is_flagged", operator.eq, True)),
     ),
 }
 """The rules of each raw table, by its name."""
@@ -155,9 +164,7 @@ def validate(table_name: str, rows: pd.DataFrame) -> list[Verdict]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     rules = SUITES[table_name]
-    suite = gx.ExpectationSuite(
-        name=table_name, expectations=[getattr(gx.expectations, rule.expectation)(**rule.arguments) for rule in rules]
-    )
+    suite = gx.ExpectationSuite(name=table_name, expectations=[_expectation(rule) for rule in rules])
     source = context.data_sources.add_pandas(table_name)
     batch = source.add_dataframe_asset(table_name).add_batch_definition_whole_dataframe("rows")
     definition = gx.ValidationDefinition(name=table_name, data=batch, suite=context.suites.add(suite))
@@ -166,3 +173,14 @@ def validate(table_name: str, rows: pd.DataFrame) -> list[Verdict]:
         Verdict(rule, bool(result.success), len(rows), result.result.get("unexpected_count"))
         for rule, result in zip(rules, results, strict=True)
     ]
+
+
+def _expectation(rule: Rule) -> Any:
+    import great_expectations as gx
+    from great_expectations.expectations.row_conditions import Column
+
+    arguments = dict(rule.arguments)
+    if rule.where is not None:
+        column, compare = Column(rule.where.column), rule.where.compare
+        arguments["row_condition"] = compare(column, rule.where.value) if compare else column.is_not_null()
+    return getattr(gx.expectations, rule.expectation)(**arguments)

@@ -1,0 +1,184 @@
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placement_pipeline.connectors.errors import REFUSAL_CODES
+from placement_pipeline.domain.diagnosis import Case, diagnose
+from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.scoring import score_group
+from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, SyncMode
+from placement_pipeline.settings import Scoring
+
+GMAIL, MICROSOFT, REGIONAL = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365, ProviderGroup.REGIONAL
+WELL = [Placement.PRIMARY] * 5
+SPAM = [Placement.SPAM] * 5
+TABBED = [Placement.PROMOTIONS] * 5
+NAMES = ("domain", "include", "provider", "menu", "name", "signer", "selector", "detail", "host", "zone", "holder")
+
+
+def finding(code: str) -> Finding:
+    names = dict.fromkeys((*NAMES, "count", "bits", "fields", "mailbox"), "x")
+    return make_finding(code, SubjectKind.DOMAIN, "acme.example", {"seen": code}, **names)
+
+
+def case(
+    *codes: str,
+    gmail: Sequence[Placement] = SPAM,
+    microsoft: Sequence[Placement] = WELL,
+    regional: Sequence[Placement] = (),
+    **changes: Any,
+) -> Case:
+    placements: Mapping[ProviderGroup, Sequence[Placement]] = {GMAIL: gmail, MICROSOFT: microsoft, REGIONAL: regional}
+    rules = Scoring()
+    fields: dict[str, Any] = {
+        "findings": [finding(code) for code in codes],
+        "scores": [score_group(group, placements[group], rules.inbox, rules.flag_below_rate) for group in placements],
+        "placements": placements,
+        "stop_code": None,
+        "stop_detail": None,
+        "sync_mode": SyncMode.TWO_WAY,
+    }
+    return Case(**(fields | changes))
+
+
+def causes(judged: Case) -> list[str]:
+    return [diagnosis.cause for diagnosis in diagnose(judged)]
+
+
+@pytest.mark.parametrize(
+    ("codes", "placements", "cause"),
+    [
+        (("tracking_host_listed",), SPAM, "tracking_domain_listed"),
+        (("spf_provider_missing", "dkim_unsigned", "dmarc_fail"), SPAM, "spf_provider_missing"),
+        (("spf_missing",), SPAM, "spf_provider_missing"),
+        (("dkim_provider_default", "dkim_key_missing", "dmarc_fail"), SPAM, "alias_not_signed"),
+        (("tracking_pixel",), SPAM, "crm_tracking"),
+        (("links_rewritten",), TABBED, "crm_tracking"),
+        (("image_heavy",), TABBED, "image_heavy"),
+        (("mailbox_cold",), SPAM, "cold_mailbox"),
+        (("mailbox_cold",), [Placement.MISSING] * 5, "cold_mailbox"),
+        (("dkim_failed",), SPAM, "authentication_fails"),
+        (("dmarc_fail",), SPAM, "authentication_fails"),
+        ((), SPAM, "unexplained"),
+    ],
+)
+def test_a_cause_that_explains_the_landing_comes_first(
+    codes: tuple[str, ...], placements: list[Placement], cause: str
+) -> None:
+    assert causes(case(*codes, gmail=placements))[0] == cause
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ("tracking_host_listed",),
+        ("spf_provider_missing",),
+        ("dkim_provider_default", "dmarc_fail"),
+        ("mailbox_cold",),
+        ("dkim_unsigned",),
+    ],
+)
+def test_what_explains_spam_does_not_explain_promotions(codes: tuple[str, ...]) -> None:
+    assert causes(case(*codes, gmail=TABBED)) == ["unexplained"]
+
+
+def test_pictures_explain_promotions_and_not_spam() -> None:
+    assert causes(case("image_heavy", gmail=SPAM)) == ["unexplained"]
+
+
+def test_spf_is_no_cause_where_dmarc_passes_all_the_same() -> None:
+    assert causes(case("spf_provider_missing", "dmarc_pass")) == ["unexplained"]
+
+
+def test_the_providers_default_signature_is_no_cause_while_spf_carries_dmarc() -> None:
+    assert causes(case("dkim_provider_default", "dmarc_pass")) == ["unexplained"]
+
+
+def test_a_missing_spf_entry_is_told_before_the_signature_it_leaves_alone() -> None:
+    assert "alias_not_signed" not in causes(case("spf_missing", "dkim_provider_default", "dmarc_fail"))
+
+
+def test_a_cause_cites_its_evidence_and_says_what_to_do() -> None:
+    (first, *_) = diagnose(case("dkim_provider_default", "dkim_key_missing", "dmarc_fail"))
+    assert [cited["code"] for cited in first.evidence] == ["dkim_provider_default", "dkim_key_missing", "dmarc_fail"]
+    assert first.evidence[0]["evidence"] == {"seen": "dkim_provider_default"}
+    assert first.remedy == finding("dkim_provider_default").remedy
+
+
+def test_a_test_that_is_not_flagged_has_no_cause_whatever_is_wrong_with_its_domain() -> None:
+    assert causes(case("spf_missing", "dmarc_fail", "tracking_host_listed", gmail=WELL)) == []
+
+
+def test_bad_landing_at_the_regional_provider_alone_flags_nothing() -> None:
+    assert causes(case("spf_missing", gmail=WELL, regional=SPAM)) == []
+
+
+@pytest.mark.parametrize("code", [code for code, reason in REASONS.items() if reason.status is CheckStatus.UNKNOWN])
+def test_what_is_unknown_is_never_a_cause_but_is_shown_to_be_asked_again(code: str) -> None:
+    (only,) = diagnose(case(code))
+    assert (only.cause, [cited["code"] for cited in only.evidence]) == ("unexplained", [code])
+    assert "run them again" in only.remedy
+
+
+@pytest.mark.parametrize("code", [code for code, reason in REASONS.items() if reason.status is CheckStatus.PASS])
+def test_what_is_right_is_never_a_cause(code: str) -> None:
+    assert causes(case(code)) == ["unexplained"]
+
+
+@pytest.mark.parametrize("code", [*REFUSAL_CODES, "missing_field", "seed_removed", "month_over", "attempts_exhausted"])
+def test_a_test_that_was_stopped_says_what_stopped_it_first(code: str) -> None:
+    unsent = [Placement.NOT_SENT] * 5
+    (first, *_) = diagnose(case(gmail=unsent, microsoft=unsent, stop_code=code, stop_detail="What stopped it."))
+    assert first.cause == code
+    assert first.evidence == [{"detail": "What stopped it."}]
+    assert first.summary
+    assert first.remedy
+
+
+def test_a_test_that_was_stopped_half_way_still_says_why_the_rest_landed_badly() -> None:
+    judged = case("mailbox_cold", gmail=[*SPAM, Placement.NOT_SENT], stop_code="daily_limit", stop_detail="Limit.")
+    assert causes(judged) == ["daily_limit", "cold_mailbox"]
+
+
+def test_a_sequence_that_sent_nothing_is_told_and_one_that_sent_something_is_not() -> None:
+    unsent = [Placement.NOT_SENT] * 3
+    assert causes(case(gmail=unsent, microsoft=unsent)) == ["never_sent"]
+    assert "never_sent" not in causes(case(gmail=unsent, microsoft=WELL))
+
+
+def test_a_broken_seed_does_not_hide_that_nothing_was_sent() -> None:
+    unsent = [Placement.NOT_SENT, Placement.NOT_SENT, Placement.SEED_BROKEN]
+    assert causes(case(gmail=unsent, microsoft=unsent, regional=[Placement.SEED_BROKEN])) == ["never_sent"]
+
+
+def test_smart_bcc_is_told_even_where_all_is_well_and_after_the_cause_where_not() -> None:
+    assert causes(case(gmail=WELL, sync_mode=SyncMode.SMART_BCC)) == ["sync_smart_bcc"]
+    assert causes(case("mailbox_cold", sync_mode=SyncMode.SMART_BCC)) == ["cold_mailbox", "sync_smart_bcc"]
+
+
+@given(
+    st.lists(st.sampled_from(sorted(REASONS)), max_size=8),
+    st.lists(st.sampled_from(Placement), max_size=6),
+    st.lists(st.sampled_from(Placement), max_size=6),
+    st.sampled_from(SyncMode),
+    st.none() | st.sampled_from(sorted(REFUSAL_CODES)),
+)
+def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
+    codes: list[str],
+    gmail: list[Placement],
+    microsoft: list[Placement],
+    sync_mode: SyncMode,
+    stop_code: str | None,
+) -> None:
+    judged = case(*codes, gmail=gmail, microsoft=microsoft, sync_mode=sync_mode, stop_code=stop_code)
+    found = diagnose(judged)
+    named = [diagnosis.cause for diagnosis in found]
+    assert len(named) == len(set(named))
+    assert all(diagnosis.summary and diagnosis.remedy for diagnosis in found)
+    if judged.is_flagged:
+        assert [cause for cause in named if cause != "sync_smart_bcc"]
+    cited = {line["code"] for one in found if one.cause != "unexplained" for line in one.evidence if "code" in line}
+    assert not any(REASONS[code].status is CheckStatus.UNKNOWN for code in cited)

@@ -1,0 +1,59 @@
+"""Which tenant a Microsoft seed is signed in to."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from placement_pipeline.settings import Settings
+from placement_pipeline.stages import access as access_module
+from placement_pipeline.stages.access import Access
+
+SEED = {"id": "seed-01", "address": "zoe@contoso.example", "contact": {"name": "Zoe", "company": "Contoso"}}
+SECRETS = {"microsoft_tenant": "acme", "microsoft_client_id": "app", "microsoft_client_secret": "secret"}
+
+
+class RecordingApp:
+    """Notes for which tenant it was asked for tokens, and how."""
+
+    asked: list[tuple[str, str]]
+
+    def __init__(self, authority: str, tenant: str, *rest: Any) -> None:
+        self._tenant = tenant
+
+    def app_only(self, who: str = "") -> None:
+        self.asked.append((self._tenant, "app"))
+
+    def user_grant(self, refresh_token: str, who: str) -> None:
+        self.asked.append((self._tenant, "user"))
+
+
+@pytest.mark.parametrize(
+    ("family", "secret", "asked"),
+    [
+        ("microsoft365", {}, ("acme", "app")),
+        ("microsoft365", {"refresh_token": "r"}, ("acme", "user")),
+        ("microsoft365", {"tenant": "contoso"}, ("contoso", "app")),
+        ("microsoft365", {"tenant": "contoso", "refresh_token": "r"}, ("contoso", "user")),
+        ("outlook_com", {"refresh_token": "r"}, ("consumers", "user")),
+    ],
+)
+async def test_a_microsoft_seed_may_live_in_a_tenant_of_its_own(
+    family: str, secret: dict[str, str], asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access_module, "MicrosoftApp", RecordingApp)
+    monkeypatch.setattr(RecordingApp, "asked", [], raising=False)
+    settings = Settings.model_validate(
+        {
+            "tests": {"template": "t"},
+            "roster": {"mailboxes_file": "m.csv"},
+            "templates": [{"id": "t", "subject": "s", "file": "t.html"}],
+            "seeds": [{**SEED, "family": family}],
+            "secrets": {**SECRETS, "seeds": {"seed-01": secret}},
+        }
+    )
+
+    async with httpx.AsyncClient() as client:
+        await Access(settings, client).seed_reader(settings.seeds[0])
+
+    assert RecordingApp.asked == [asked]

@@ -1,0 +1,95 @@
+from datetime import date
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from placement_pipeline.terminal import change_table, rate_text, sheet_table
+
+MONTH = date(2026, 11, 1)
+ROW: dict[str, Any] = {
+    "rep_name": "Anna Berg",
+    "address": "anna@acme.example",
+    "route": "mailbox",
+    "state": "final",
+    "tested_on": date(2026, 11, 2),
+    "inbox_rate_gmail": 0.5,
+    "inbox_rate_microsoft365": 1.0,
+    "first_inbox_rate_gmail": 0.0,
+    "first_inbox_rate_microsoft365": None,
+    "is_flagged": True,
+    "flag_code": "below_threshold",
+    "is_retest": False,
+    "why": "The mailbox has hardly sent any mail yet.",
+}
+FINE = {"is_flagged": False, "flag_code": None, "inbox_rate_gmail": 0.9, "why": "No group is below the threshold."}
+
+
+def shown(table: Table, width: int = 160) -> str:
+    console = Console(file=StringIO(), width=width, color_system=None)
+    console.print(table)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_the_sheet_has_the_columns_of_the_routine_and_a_line_for_each_mailbox() -> None:
+    text = shown(sheet_table([ROW, ROW | FINE | {"rep_name": "Boris Adler"}], MONTH))
+    assert "Placement, November 2026" in text
+    for heading in ("Rep", "Date", "% inbox", "Gmail", "O365", "Flagged", "Why"):
+        assert heading in text
+    anna, boris = (next(line for line in text.splitlines() if name in line) for name in ("Anna Berg", "Boris Adler"))
+    assert [cell.strip() for cell in anna.split("│")[1:-1]] == [
+        "Anna Berg",
+        "2026-11-02",
+        "50%",
+        "100%",
+        "YES",
+        "The mailbox has hardly sent any mail yet.",
+    ]
+    assert " no " in boris
+
+
+def test_what_is_not_known_is_a_dash_and_no_verdict() -> None:
+    untested = {
+        "state": "not_tested",
+        "tested_on": None,
+        "inbox_rate_gmail": None,
+        "inbox_rate_microsoft365": None,
+        "is_flagged": False,
+        "flag_code": None,
+        "why": None,
+    }
+    line = next(line for line in shown(sheet_table([ROW | untested], MONTH)).splitlines() if "Anna Berg" in line)
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["Anna Berg", "", "-", "-", "", ""]
+
+
+def test_a_mailbox_that_pipedrive_sends_for_says_so() -> None:
+    assert "anna@acme.example, sent by the CRM" in shown(sheet_table([ROW | {"route": "crm"}], MONTH))
+    assert "CRM" not in shown(sheet_table([ROW], MONTH))
+
+
+@pytest.mark.parametrize("text", ["[first name] is left unfilled", "said [/bold] so", "[red]x[/red]", "[Errno 2]"])
+def test_what_others_have_written_is_shown_as_it_stands(text: str) -> None:
+    row = ROW | {"why": text, "rep_name": text, "is_retest": True}
+    assert shown(sheet_table([row], MONTH)).count(text) == 2
+    assert shown(change_table([row])).count(text) == 2
+
+
+def test_before_and_after_shows_the_retested_and_nobody_else() -> None:
+    text = shown(change_table([ROW | {"is_retest": True}, ROW | {"rep_name": "Boris Adler"}]))
+    assert "0% -> 50%" in text
+    assert "- -> 100%" in text
+    assert "Boris Adler" not in text
+
+
+def test_a_mailbox_that_is_fine_after_the_retest_needs_no_reason() -> None:
+    text = shown(change_table([ROW | FINE | {"is_retest": True}]))
+    assert "No group is below" not in text
+    assert "0% -> 90%" in text
+
+
+@pytest.mark.parametrize(("rate", "text"), [(0.0, "0%"), (0.8, "80%"), (1.0, "100%"), (2 / 3, "67%"), (None, "-")])
+def test_a_rate_is_a_percentage_and_an_unknown_one_a_dash(rate: float | None, text: str) -> None:
+    assert rate_text(rate).plain == text
