@@ -5,9 +5,9 @@ What goes wrong is one line on standard error and an exit code: 2 for input and 
 """
 
 import asyncio
+import logging
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,14 +19,14 @@ from rich.table import Table
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
-from placement_pipeline.settings import SettingsError, load_settings
+from placement_pipeline.settings import SettingsError, config_path, load_settings
 from placement_pipeline.stages import doctor as doctor_stage
 from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.publishing import export_sheet, read_sheet
 from placement_pipeline.stages.waiting import read_progress
-from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.stages.workplace import Workplace, open_workplace
 from placement_pipeline.terminal import sheet_table
-from placement_pipeline.warehouse.database import DatabaseUrlError, database_url, migrate, open_engine
+from placement_pipeline.warehouse.database import DatabaseUrlError
 from placement_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError
 from placement_pipeline.warehouse.plan import load_tests
 from placement_pipeline.warehouse.roster import load_roster
@@ -42,6 +42,8 @@ Month = Annotated[str | None, typer.Option("--month", help="YYYY-MM; the running
 
 def main() -> None:
     """Run the command; a mistake in the input is one line, not a traceback."""
+    # A read that is made again is no news for a terminal; without a handler it would be printed.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
     try:
         app()
     except _USER_ERRORS as error:
@@ -52,19 +54,6 @@ def main() -> None:
 @app.callback()
 def _root() -> None:
     """Measures where each sales rep's mail lands, and says why."""
-
-
-@contextmanager
-def open_workplace() -> Iterator[Workplace]:
-    """Settings, database and clock for one command."""
-    settings = load_settings()
-    configured = settings.database_url.get_secret_value() if settings.database_url else None
-    engine = open_engine(database_url(settings.home, configured))
-    try:
-        migrate(engine)
-        yield Workplace(settings, engine, "command")
-    finally:
-        engine.dispose()
 
 
 @app.command()
@@ -93,7 +82,7 @@ def ui(port: Annotated[int, typer.Option(help="The UI's port.")] = 3000) -> None
 @app.command("migrate")
 def migrate_database() -> None:
     """Bring the database to this version: its schemas have to be there before Dagster's own storage is."""
-    with open_workplace():
+    with open_workplace(load_settings()):
         console.print("The database is up to date.")
 
 
@@ -111,7 +100,7 @@ def doctor() -> None:
                 console.print(f"{mark} {line.subject:24} {escape(line.message)}", highlight=False, soft_wrap=True)
         return ill
 
-    with open_workplace() as place:
+    with open_workplace(load_settings()) as place:
         ill = asyncio.run(examine(place))
     if ill:
         console.print(f"{ill} broken", style="red")
@@ -127,7 +116,7 @@ def open_manual_tests(
     """Open tests of reason manual for these mailboxes and send their probes."""
     from placement_pipeline.stages.planning import resolve_mailboxes
 
-    with open_workplace() as place:
+    with open_workplace(load_settings()) as place:
         month = place.this_month
         chosen = resolve_mailboxes(place, month, mailboxes)
     config = {
@@ -147,9 +136,12 @@ def open_manual_tests(
 @app.command()
 def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write the XLSX again.")] = False) -> None:
     """Show the monthly sheet."""
-    with open_workplace() as place:
+    with open_workplace(load_settings()) as place:
         chosen = _month(month) or place.this_month
-        console.print(sheet_table(read_sheet(place, chosen), chosen))
+        rows = read_sheet(place, chosen)
+        if not rows:
+            raise InputError(f"There is no sheet of {chosen:%Y-%m}: no mailbox was in its roster.")
+        console.print(sheet_table(rows, chosen))
         if export:
             path, _ = export_sheet(place, chosen)
             console.print(f"Written to {path}")
@@ -158,7 +150,7 @@ def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write 
 @app.command()
 def status(month: Month = None) -> None:
     """Show the month's roster and how far its tests are."""
-    with open_workplace() as place:
+    with open_workplace(load_settings()) as place:
         chosen = _month(month) or place.this_month
         progress = read_progress(place, chosen)
         with place.engine.begin() as connection:
@@ -188,9 +180,12 @@ def stop() -> None:
 
 
 @app.command()
-def remove() -> None:
+def remove(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Stop the embedded PostgreSQL and delete all its data."""
-    EmbeddedServer(_home()).remove()
+    home = _home()
+    if not yes:
+        typer.confirm(f"Delete the embedded database of {home} with every test and result?", abort=True)
+    EmbeddedServer(home).remove()
 
 
 def _run(job_name: str, month: date, config: dict[str, Any]) -> None:
@@ -220,8 +215,9 @@ def _month(value: str | None) -> date | None:
 
 
 def _home() -> Path:
-    import os
-
+    """Where the embedded server lives: as the configuration says, or where one without it would be."""
+    if config_path().exists():
+        return load_settings().home
     return Path(os.environ.get("PLACEMENT_HOME", ".placement"))
 
 

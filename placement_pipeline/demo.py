@@ -6,6 +6,7 @@ Every run is a real one of the Dagster instance. Killed at any point and started
 goes on from the rows.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -124,6 +125,9 @@ class _Demo:
         path = place.settings.export_directory / f"monthly_sheet_{month:%Y-%m}.xlsx"
         self._console.print(f"\nThe sheet: [bold]{path}[/]", highlight=False)
         self._console.print("The runs, assets and checks on this data: [bold]make ui[/], then http://127.0.0.1:3000")
+        names = ("PLACEMENT_HOME", "PLACEMENT_CONFIG", "PLACEMENT_SECRETS_FILE")
+        exports = " ".join(f"{name}={os.path.relpath(os.environ[name])}" for name in names)
+        self._console.print(f"For placement's other commands on this data: [bold]export {exports}[/]", highlight=False)
 
     def _fix_and_retest(self, place: Workplace) -> None:
         fixes = {
@@ -256,11 +260,11 @@ def _sandbox(world: Path | None, console: Console) -> Iterator[_SandboxControl]:
     home.mkdir(parents=True, exist_ok=True)
     ports.unlink(missing_ok=True)
     command = [sys.executable, "-m", "placement_pipeline.sandbox", "--state", str(home / "sandbox")]
-    command += ["--configuration", str(folder), "--port-file", str(ports)]
+    command += ["--configuration", str(folder), "--port-file", str(ports), "--with-parent"]
     if world is not None:
         command += ["--world", str(world)]
     with console.status("Starting the sandbox"):
-        process = subprocess.Popen(command, start_new_session=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         try:
             control = _SandboxControl(_wait_for(ports, process))
         except BaseException:
@@ -288,8 +292,6 @@ def point_environment(home: Path, folder: Path) -> None:
 
 
 def _wait_for(ports: Path, process: "subprocess.Popen[bytes]") -> str:
-    import json
-
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if ports.exists():

@@ -11,7 +11,8 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.execution.plan.objects import StepFailureData
 
 from placement_pipeline.settings import Settings
-from placement_pipeline.warehouse.database import dagster_url, database_url, migrate, open_engine
+from placement_pipeline.stages.workplace import open_workplace
+from placement_pipeline.warehouse.database import dagster_url
 
 _DAGSTER_YAML = """\
 # Written by placement; production has its own in docker/dagster.yaml.
@@ -19,6 +20,8 @@ storage:
   postgres:
     postgres_url:
       env: PLACEMENT_DAGSTER_URL
+run_monitoring:
+  enabled: true
 telemetry:
   enabled: false
 nux:
@@ -31,13 +34,8 @@ def prepare_environment(settings: Settings) -> Mapping[str, str]:
 
     A ``DAGSTER_HOME`` that is set already is left as it is.
     """
-    configured = settings.database_url.get_secret_value() if settings.database_url else None
-    url = database_url(settings.home, configured)
-    engine = open_engine(url)
-    try:
-        migrate(engine)
-    finally:
-        engine.dispose()
+    with open_workplace(settings) as place:
+        url = place.engine.url.render_as_string(hide_password=False)
     home = Path(os.environ.get("DAGSTER_HOME") or (settings.home / "dagster").resolve())
     home.mkdir(parents=True, exist_ok=True)
     yaml = home / "dagster.yaml"

@@ -11,8 +11,8 @@ import dagster as dg
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages.access import Access, open_access
-from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse.database import DatabaseUrlError, database_url, migrate, open_engine
+from placement_pipeline.stages.workplace import Workplace, open_workplace
+from placement_pipeline.warehouse.database import DatabaseUrlError
 from placement_pipeline.warehouse.embedded import EmbeddedServerError
 
 _Result = TypeVar("_Result")
@@ -42,13 +42,8 @@ class PlacementResource(dg.ConfigurableResource["PlacementResource"]):
         """
         try:
             settings = load_settings(Path(self.config_file) if self.config_file else None)
-            configured = settings.database_url.get_secret_value() if settings.database_url else None
-            engine = open_engine(database_url(settings.home, configured))
-            try:
-                migrate(engine)
-                yield Workplace(settings, engine, run_id)
-            finally:
-                engine.dispose()
+            with open_workplace(settings, run_id) as place:
+                yield place
         except STOPPING_ERRORS as error:
             raise dg.Failure(description=str(error), allow_retries=False) from error
 

@@ -18,22 +18,27 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="where the world remembers what happened")
     parser.add_argument("--port-file", type=Path, help="is written with the endpoints (JSON) once all servers answer")
     parser.add_argument("--configuration", type=Path, help="a folder to write placement.toml and its files to")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     arguments = parser.parse_args()
     if arguments.port_file:
         arguments.port_file.unlink(missing_ok=True)
     try:
-        asyncio.run(_run(arguments.world, arguments.state, arguments.port_file, arguments.configuration))
+        asyncio.run(_run(arguments))
     except (WorldError, JournalError, OSError) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2
     return 0
 
 
-async def _run(world: Path | None, state: Path, port_file: Path | None, folder: Path | None) -> None:
+async def _run(arguments: argparse.Namespace) -> None:
+    folder, port_file = arguments.configuration, arguments.port_file
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    sandbox = await Sandbox(load_world(world), state).start()
+    if arguments.with_parent:
+        # Whoever holds the other end and dies, however it dies, leaves no world behind.
+        asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
+    sandbox = await Sandbox(load_world(arguments.world), arguments.state).start()
     try:
         if folder:
             sandbox.write_configuration(folder)

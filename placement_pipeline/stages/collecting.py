@@ -20,22 +20,25 @@ from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen,
 from placement_pipeline.domain.matching import CLOCK_SLACK, Expected, Matcher
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
-from placement_pipeline.settings import Seed, Sweeps
+from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, sightings
 from placement_pipeline.warehouse.sightings import AwaitedProbe, KnownMessage, NewMessage, Sighting, SweepRecord
 
 
-def due_seeds(connection: Connection, sweeps: Sweeps, now: datetime) -> list[str]:
-    """Seeds that some open test wants looked into now, by id. One short read: the sensor calls it."""
+def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list[str]:
+    """Configured seeds that some open test wants looked into now, by id. One short read: the sensor calls it."""
+    ages, gap = settings.sweeps.ages, settings.sweeps.gap
+    configured = {seed.id for seed in settings.seeds}
     swept = sightings.last_sweeps(connection)
     return sorted(
         {
             probe.seed_id
             for probe in sightings.load_awaited(connection)
-            if probe.last_sent_at is not None
-            and wants_sweep(probe.last_sent_at, swept.get(probe.seed_id), sweeps.ages, sweeps.gap, now)
+            if probe.seed_id in configured
+            and probe.last_sent_at is not None
+            and wants_sweep(probe.last_sent_at, swept.get(probe.seed_id), ages, gap, now)
         }
     )
 
@@ -49,7 +52,7 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     with place.engine.begin() as connection:
-        due = set(due_seeds(connection, place.settings.sweeps, place.now()))
+        due = set(due_seeds(connection, place.settings, place.now()))
         awaited = sightings.load_awaited(connection)
     by_seed: dict[str, list[AwaitedProbe]] = defaultdict(list)
     for probe in awaited:

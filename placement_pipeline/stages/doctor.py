@@ -1,7 +1,7 @@
 """The doctor: every setting, credential and connection, one line each, with what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -10,11 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from placement_pipeline.connectors.blocklists import DomainBlocklist
-from placement_pipeline.connectors.errors import ConnectorError
+from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.auth.dns import CannotTell
 from placement_pipeline.domain.reputation import Listed, ListingUnknown, NotListed
-from placement_pipeline.domain.roster import RosterEntry, build_roster
+from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
+from placement_pipeline.domain.template import MissingFieldError, render_probe
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
@@ -56,12 +57,13 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     yield _attempt("template", lambda: f"{read_template(place.settings).template_id} parses")
     mailboxes = _attempt("table of mailboxes", lambda: _count_mailboxes(place))
     yield mailboxes
-    yield await _answer("Pipedrive", _pipedrive(access))
+    users: list[PipedriveUser] = []
+    yield await _answer("Pipedrive", _pipedrive(access, users))
     yield await _dns(place, access)
     yield await _blocklist(place, access)
     checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
     if mailboxes.health is Health.WELL:
-        checks += [_mailbox(place, access, entry) for entry in _entries(place)]
+        checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(check: Awaitable[Line]) -> Line:
@@ -108,8 +110,8 @@ def _count_mailboxes(place: Workplace) -> str:
     return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
 
 
-async def _pipedrive(access: Access) -> str:
-    users = await access.pipedrive().users()
+async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:
+    users += await access.pipedrive().users()
     return f"{sum(user.is_active for user in users)} active users"
 
 
@@ -134,9 +136,10 @@ async def _blocklist(place: Workplace, access: Access) -> Line:
             return Line("blocklist", Health.WARNING, f"the list does not answer this resolver; {remedy}")
 
 
-def _entries(place: Workplace) -> list[RosterEntry]:
-    """Every sending address, whoever it belongs to: here only its sign-in counts."""
-    return build_roster([], read_roster_file(place.settings.roster.mailboxes_file)) + control_entries(place.settings)
+def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEntry]:
+    """Every sending address, in the roster or not: here its sign-in counts, and what a template would make of it."""
+    mailboxes = read_roster_file(place.settings.roster.mailboxes_file)
+    return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
 async def _seed(place: Workplace, access: Access, seed: Seed) -> Line:
@@ -153,6 +156,23 @@ async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line
         reader = await access.history_reader(entry)
         now = place.now()
         (sent,) = await reader.count_sent(((now - timedelta(days=7), now),))
-        return f"{entry.provider}, {entry.domain}: {sent} sent in the last 7 days"
+        return f"{sent} sent in the last 7 days"
 
-    return await _answer(f"mailbox {entry.mailbox_id}", check())
+    subject = f"mailbox {entry.mailbox_id}"
+    line = await _answer(subject, check())
+    who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
+    if line.health is Health.WELL and (hole := _find_hole(place, entry)):
+        return Line(subject, Health.ILL, f"{who}: {hole}")
+    return Line(subject, line.health, f"{who}: {line.message}")
+
+
+def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:
+    """What would stop the template for this mailbox; None where it renders."""
+    try:
+        template = read_template(place.settings)
+        render_probe(template, entry, place.settings.seeds[0].as_seed_mailbox(), "", place.settings.tests.variant)
+    except MissingFieldError as error:
+        return str(error)
+    except InputError:
+        return None  # has its own line
+    return None

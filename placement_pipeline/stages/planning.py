@@ -36,6 +36,8 @@ def resolve_mailboxes(place: Workplace, month: date, names: list[str]) -> frozen
     """
     with place.engine.begin() as connection:
         roster = load_roster(connection, month)
+    if not roster:
+        raise InputError(f"There is no roster of {month:%Y-%m} yet: run the job open_month first.")
     if unknown := unknown_mailboxes(names, roster):
         name = f"a mailbox at {domain_of(unknown[0])}" if "@" in unknown[0] else unknown[0]
         raise InputError(f"{name}: the roster of {month:%Y-%m} has no such mailbox; `placement status` lists them")

@@ -38,7 +38,7 @@ def has_sends_due(place: Workplace) -> bool:
 def seeds_due(place: Workplace) -> list[str]:
     """Seeds that are to be looked into now."""
     with place.engine.begin() as connection:
-        return due_seeds(connection, place.settings.sweeps, place.now())
+        return due_seeds(connection, place.settings, place.now())
 
 
 def months_to_publish(place: Workplace) -> list[date]:

@@ -1,12 +1,15 @@
 """What every stage is handed: settings, database, clock, and the run it works for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sqlalchemy import Engine
 
 from placement_pipeline.settings import Settings
+from placement_pipeline.warehouse.database import database_url, migrate, open_engine
+from placement_pipeline.warehouse.liveness import living_run
 
 
 def utc_now() -> datetime:
@@ -34,3 +37,25 @@ class Workplace:
     def this_month(self) -> date:
         """First day of the running month in the business time zone."""
         return self.now().astimezone(self.settings.business.zone).date().replace(day=1)
+
+
+@contextmanager
+def open_workplace(settings: Settings, run_id: str = "") -> Iterator[Workplace]:
+    """A place to work in for as long as the block runs: the database answers and is at this version.
+
+    Args:
+        settings: the whole configuration.
+        run_id: of a Dagster run; others can tell that it lives until the block ends.
+
+    Raises:
+        DatabaseUrlError: the database cannot be used.
+        EmbeddedServerError: the embedded server does not start.
+    """
+    configured = settings.database_url.get_secret_value() if settings.database_url else None
+    engine = open_engine(database_url(settings.home, configured))
+    try:
+        migrate(engine)
+        with living_run(engine, run_id) if run_id else nullcontext():
+            yield Workplace(settings, engine, run_id)
+    finally:
+        engine.dispose()

@@ -7,8 +7,7 @@ decides what may be sent again, and it asks for proof. Whoever learns something 
 attempt may store it only while that attempt is the job's last and nobody has settled it;
 that a message went out is true whenever it is learnt.
 
-A worker has a number and holds the advisory lock of that number on a connection of its
-own; when the process dies, PostgreSQL frees the lock. No lease has to run out.
+A worker has a number and holds the lock of that number while it lives (``liveness``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Exists, Row, and_, fun
 
 from placement_pipeline.domain.words import Route, SendState, TestState
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.liveness import hold, is_free
 
 _WORKER_LOCKS = 0x6F757462  # "outb": the first key of every worker's advisory lock
 
@@ -49,15 +49,10 @@ class ClaimLostError(Exception):
 @contextmanager
 def living_worker(engine: Engine) -> Iterator[int]:
     """A worker's number; other processes can tell that it lives until the block ends."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         number: int = connection.execute(select(tables.outbox_worker_number.next_value())).scalar_one()
-        connection.execute(select(func.pg_advisory_lock(_WORKER_LOCKS, number)))
-        connection.commit()
-        try:
-            yield number
-        finally:
-            connection.execute(select(func.pg_advisory_unlock(_WORKER_LOCKS, number)))
-            connection.commit()
+    with hold(engine, _WORKER_LOCKS, number):
+        yield number
 
 
 def recover_abandoned(connection: Connection) -> int:
@@ -291,11 +286,7 @@ def _dead_workers(connection: Connection) -> list[int]:
     claimants = connection.scalars(
         select(jobs.c.claimed_by).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.is_not(None)).distinct()
     ).all()
-    return [
-        number
-        for number in claimants
-        if connection.execute(select(func.pg_try_advisory_xact_lock(_WORKER_LOCKS, number))).scalar_one()
-    ]
+    return [number for number in claimants if is_free(connection, _WORKER_LOCKS, number)]
 
 
 def _is(job: Job) -> ColumnElement[bool]:

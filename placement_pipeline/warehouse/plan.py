@@ -222,8 +222,18 @@ def stop_test(connection: Connection, test_id: str, code: str, detail: str, now:
 
 
 def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) -> int:
-    """Mark tests as final: nothing more is waited for."""
-    table = tables.placement_tests
+    """Mark tests as final: nothing more is waited for, and what nobody has sent by now is not sent any more."""
+    table, jobs = tables.placement_tests, tables.send_jobs
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id.in_(test_ids), jobs.c.state == SendState.PLANNED)
+        .values(
+            state=SendState.REFUSED,
+            outcome_code="never_sent",
+            outcome_detail="Nobody sent it while the test was open.",
+            resolved_by="deadline",
+        )
+    )
     result = connection.execute(
         update(table)
         .where(table.c.test_id.in_(test_ids), table.c.state == TestState.OPEN)
