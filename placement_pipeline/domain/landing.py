@@ -3,7 +3,7 @@
 The raw location is stored; these rules can change and be run again over stored sweeps.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from placement_pipeline.domain.words import Placement, ProviderFamily
@@ -113,19 +113,23 @@ def place_unseen(*, is_seed_read: bool, is_last: bool) -> Placement:
     return Placement.MISSING if is_seed_read else Placement.SEED_BROKEN
 
 
-def void_broken_seeds(placements: Mapping[str, Placement], control: Mapping[str, Placement]) -> dict[str, Placement]:
+def void_broken_seeds(
+    placements: Mapping[str, Placement], control: Mapping[str, Placement], reached: Collection[str]
+) -> dict[str, Placement]:
     """Take back what was missing at seeds that lost the control mailbox's probe too.
 
     Args:
         placements: one test's placements by seed id.
         control: the control mailbox's placements by seed id; empty where there is none.
+        reached: seeds at which anybody's probe was found: where one arrived, the seed is not
+            what is broken, and the control mailbox itself may be.
 
     Returns:
         The placements, with ``missing`` turned into ``seed_broken`` at those seeds.
     """
     return {
         seed_id: Placement.SEED_BROKEN
-        if placement is Placement.MISSING and control.get(seed_id) is Placement.MISSING
+        if placement is Placement.MISSING and control.get(seed_id) is Placement.MISSING and seed_id not in reached
         else placement
         for seed_id, placement in placements.items()
     }

@@ -33,9 +33,8 @@ def next_send_at(sent_at: Sequence[datetime], now: datetime, limits: Limits, jit
         jitter: 0 to 1; stretches the interval by up to half, so that sends have no rhythm.
     """
     earlier = sorted(sent_at)
-    moments = [now]
-    if earlier:
-        moments.append(earlier[-1] + limits.interval * (1 + jitter / 2))
+    # The first probe waits a part of the interval too: mailboxes that start together drift apart.
+    moments = [earlier[-1] + limits.interval * (1 + jitter / 2) if earlier else now + limits.interval * jitter, now]
     for cap, window in ((limits.hourly_cap, _HOUR), (limits.daily_cap, _DAY)):
         if len(earlier) >= cap and earlier[-cap] + window > now:
             moments.append(earlier[-cap] + window)

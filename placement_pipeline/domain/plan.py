@@ -28,7 +28,7 @@ class Skip(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownTest:
-    """A test of this month that the tables already hold."""
+    """A test that the tables already hold."""
 
     test_id: str
     mailbox_id: str
@@ -103,6 +103,7 @@ def plan_tests(
     roster: Iterable[RosterEntry],
     known: Sequence[KnownTest],
     rests: Rests,
+    lingering: Sequence[KnownTest] = (),
 ) -> Plan:
     """Decide which tests to open.
 
@@ -114,6 +115,7 @@ def plan_tests(
         roster: the month's roster; mailboxes that are out are reported, never tested.
         known: the month's tests so far.
         rests: how long mailboxes are left alone.
+        lingering: tests of other months that are still open or were opened a short while ago.
 
     Returns:
         Each mailbox of the roster once, among the tests or among the skipped.
@@ -122,7 +124,8 @@ def plan_tests(
     skipped: dict[str, Skip] = {}
     for entry in roster:
         history = [test for test in known if test.mailbox_id == entry.mailbox_id]
-        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, rests)
+        others = [test for test in lingering if test.mailbox_id == entry.mailbox_id]
+        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, others, rests)
         if isinstance(verdict, PlannedTest):
             tests.append(verdict)
         else:
@@ -137,15 +140,22 @@ def unknown_mailboxes(listed: Collection[str], roster: Iterable[RosterEntry]) ->
 
 
 def _owed(
-    request: Request, month: date, now: datetime, entry: RosterEntry, history: Sequence[KnownTest], rests: Rests
+    request: Request,
+    month: date,
+    now: datetime,
+    entry: RosterEntry,
+    history: Sequence[KnownTest],
+    lingering: Sequence[KnownTest],
+    rests: Rests,
 ) -> PlannedTest | Skip:
     if not entry.is_in:
         return Skip.OUT_OF_ROSTER
     if request.scope is Scope.LISTED and entry.mailbox_id not in request.listed:
         return Skip.NOT_LISTED
-    if any(test.state is TestState.OPEN for test in history):
+    everything = [*history, *lingering]
+    if any(test.state is TestState.OPEN for test in everything):
         return Skip.OPEN_TEST
-    if history and now < max(test.opened_at for test in history) + rests.cool_down:
+    if everything and now < max(test.opened_at for test in everything) + rests.cool_down:
         return Skip.COOLING_DOWN
     planned = _debt(request, month, now, entry, history, rests)
     is_known = isinstance(planned, PlannedTest) and any(test.test_id == planned.test_id for test in history)

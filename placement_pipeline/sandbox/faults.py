@@ -79,7 +79,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         "<domain-with-dashes>.20230601.gappssmtp.com; fixed, the key is published and used.",
         {"microsoft365": "spam"},
         ("microsoft365",),
-        "alias_not_signed",
+        "domain_not_signed",
     ),
     Fault.SPF_WITHOUT_PROVIDER: FaultFacts(
         "domain",

@@ -16,6 +16,7 @@ from placement_pipeline.domain.auth.dns import CannotTell
 from placement_pipeline.domain.reputation import Listed, ListingUnknown, NotListed
 from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
 from placement_pipeline.domain.template import MissingFieldError, render_probe
+from placement_pipeline.domain.words import Variant
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
@@ -170,7 +171,7 @@ def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:
     """What would stop the template for this mailbox; None where it renders."""
     try:
         template = read_template(place.settings)
-        render_probe(template, entry, place.settings.seeds[0].as_seed_mailbox(), "", place.settings.tests.variant)
+        render_probe(template, entry, place.settings.seeds[0].as_seed_mailbox(), "", Variant.AS_SENT)
     except MissingFieldError as error:
         return str(error)
     except InputError:

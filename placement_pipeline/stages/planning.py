@@ -36,7 +36,7 @@ def resolve_mailboxes(place: Workplace, month: date, names: list[str]) -> frozen
     """
     with place.engine.begin() as connection:
         roster = load_roster(connection, month)
-    if not roster:
+    if names and not roster:
         raise InputError(f"There is no roster of {month:%Y-%m} yet: run the job open_month first.")
     if unknown := unknown_mailboxes(names, roster):
         name = f"a mailbox at {domain_of(unknown[0])}" if "@" in unknown[0] else unknown[0]
@@ -62,7 +62,8 @@ def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
         plan.save_seeds(connection, seeds, now)
         roster = load_roster(connection, month)
         known = plan.load_known_tests(connection, month)
-        decided = plan_tests(request, month, place.this_month, now, roster, known, rests)
+        lingering = plan.load_lingering_tests(connection, month, now - rests.cool_down)
+        decided = plan_tests(request, month, place.this_month, now, roster, known, rests, lingering)
         opened = plan.open_tests(connection, month, decided.tests, template, seeds, now, place.run_id)
     counts = Counter({"opened": opened, "jobs": opened * len(seeds)})
     counts.update(f"skipped_{skip}" for skip in decided.skipped.values())

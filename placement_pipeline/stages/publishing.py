@@ -125,7 +125,7 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]], month: date) -> None:
             "head": book.add_format({"bold": True, "bg_color": "#1F3A5F", "font_color": "white", "border": 1}),
             "text": book.add_format({"text_wrap": True, "valign": "top"}),
             "date": book.add_format({"num_format": "yyyy-mm-dd", "valign": "top"}),
-            "rate": book.add_format({"num_format": "0%", "valign": "top"}),
+            "rate": book.add_format({"num_format": "0.0%", "valign": "top"}),
             "number": book.add_format({"num_format": "0", "valign": "top"}),
             "flag": book.add_format({"bold": True, "valign": "top"}),
         }

@@ -76,6 +76,7 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 stop_code=test.stop_code,
                 stop_detail=test.stop_detail,
                 sync_mode=board.roster[test.mailbox_id].sync_mode,
+                route=test.route,
             )
             found = diagnose(case)
             verdicts.save_diagnoses(connection, test.test_id, found, place.now())
@@ -98,11 +99,14 @@ class _Board:
         for history in sightings.load_histories(connection, [test.test_id for test in self.tests]):
             self._histories[history.test_id].append(history)
         self._control = self._control_placements()
+        self._reached = {
+            history.seed_id for own in self._histories.values() for history in own if history.first is not None
+        }
 
     def placements(self, test: StoredTest) -> dict[str, Placement]:
         """The test's probes by seed, with broken seeds taken out."""
         own = {history.seed_id: _placement(test, history) for history in self._histories[test.test_id]}
-        return void_broken_seeds(own, self._control)
+        return void_broken_seeds(own, self._control, self._reached)
 
     def count(self, test: StoredTest, group: ProviderGroup, rule: Callable[[History], int]) -> int:
         """The rule's sum over the test's probes in a group."""

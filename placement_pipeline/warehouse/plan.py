@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.plan import KnownTest, PlannedTest
@@ -63,12 +63,21 @@ def save_seeds(connection: Connection, seeds: Sequence[SeedMailbox], observed_at
 
 def load_known_tests(connection: Connection, month: date) -> list[KnownTest]:
     """The month's tests with whether each is flagged by its stored scores, oldest first."""
+    return _load_known(connection, tables.placement_tests.c.test_month == month)
+
+
+def load_lingering_tests(connection: Connection, month: date, since: datetime) -> list[KnownTest]:
+    """Tests of other months that are open, or were opened at or after this moment, oldest first."""
+    tests = tables.placement_tests
+    is_lingering = or_(tests.c.state == TestState.OPEN, tests.c.opened_at >= since)
+    return _load_known(connection, and_(tests.c.test_month != month, is_lingering))
+
+
+def _load_known(connection: Connection, condition: ColumnElement[bool]) -> list[KnownTest]:
     tests, scores = tables.placement_tests, tables.scored_placements
     flagged = select(func.bool_or(scores.c.is_flagged)).where(scores.c.test_id == tests.c.test_id).scalar_subquery()
     query = (
-        select(tests, func.coalesce(flagged, False).label("is_flagged"))
-        .where(tests.c.test_month == month)
-        .order_by(tests.c.opened_at)
+        select(tests, func.coalesce(flagged, False).label("is_flagged")).where(condition).order_by(tests.c.opened_at)
     )
     return [
         KnownTest(

@@ -117,3 +117,11 @@ def test_a_variable_of_the_environment_example_is_a_setting(
 
     changed = {setting for setting in before if before[setting] != after[setting]}
     assert changed == {name.removeprefix("PLACEMENT_").replace("__", ".").lower()}
+
+
+def test_the_sheet_lies_below_home_unless_a_directory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACEMENT_HOME", "/var/lib/placement")
+    assert load_settings(EXAMPLE).export_directory == Path("/var/lib/placement/exports")
+
+    monkeypatch.setenv("PLACEMENT_EXPORT__DIRECTORY", "/srv/sheets")
+    assert load_settings(EXAMPLE).export_directory == Path("/srv/sheets")

@@ -113,7 +113,7 @@ def test_rates_are_numbers_shown_as_percentages(tmp_path: Path) -> None:
     page = written(tmp_path, [ROW])
     for heading, rate in (("% inbox Gmail", 0.75), ("% inbox O365", 1), ("Gmail before", 0.25), ("Team O365", 0.9)):
         found = cell(page, heading)
-        assert (found.data_type, found.value, found.number_format) == ("n", rate, "0%")
+        assert (found.data_type, found.value, found.number_format) == ("n", rate, "0.0%")
     assert cell(page, "n Gmail").value == 8
     assert cell(page, "n O365").value == 0
 

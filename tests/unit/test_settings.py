@@ -112,6 +112,7 @@ def test_a_small_file_is_enough_and_the_first_mode_sends_nothing(config: Path) -
             "secrets do not belong here",
             r"move \[secrets\] to the file PLACEMENT_SECRETS_FILE names",
         ),
+        (f"database_url = 'postgresql://me:{SECRET}@db/x'\n" + MINIMAL, "database_url", "set PLACEMENT_DATABASE_URL"),
     ],
 )
 def test_a_wrong_setting_is_one_line_with_its_name_and_the_remedy(

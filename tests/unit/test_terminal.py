@@ -90,6 +90,8 @@ def test_a_mailbox_that_is_fine_after_the_retest_needs_no_reason() -> None:
     assert "0% -> 90%" in text
 
 
-@pytest.mark.parametrize(("rate", "text"), [(0.0, "0%"), (0.8, "80%"), (1.0, "100%"), (2 / 3, "67%"), (None, "-")])
-def test_a_rate_is_a_percentage_and_an_unknown_one_a_dash(rate: float | None, text: str) -> None:
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0.0, "0%"), (0.8, "80%"), (1.0, "100%"), (2 / 3, "66%"), (0.796, "79%"), (None, "-")]
+)
+def test_a_rate_is_a_percentage_rounded_down_and_an_unknown_one_a_dash(rate: float | None, text: str) -> None:
     assert rate_text(rate).plain == text

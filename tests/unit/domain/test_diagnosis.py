@@ -9,7 +9,7 @@ from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.domain.diagnosis import Case, diagnose
 from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.scoring import score_group
-from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, SyncMode
+from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, Route, SyncMode
 from placement_pipeline.settings import Scoring
 
 GMAIL, MICROSOFT, REGIONAL = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365, ProviderGroup.REGIONAL
@@ -40,6 +40,7 @@ def case(
         "stop_code": None,
         "stop_detail": None,
         "sync_mode": SyncMode.TWO_WAY,
+        "route": Route.MAILBOX,
     }
     return Case(**(fields | changes))
 
@@ -54,7 +55,12 @@ def causes(judged: Case) -> list[str]:
         (("tracking_host_listed",), SPAM, "tracking_domain_listed"),
         (("spf_provider_missing", "dkim_unsigned", "dmarc_fail"), SPAM, "spf_provider_missing"),
         (("spf_missing",), SPAM, "spf_provider_missing"),
-        (("dkim_provider_default", "dkim_key_missing", "dmarc_fail"), SPAM, "alias_not_signed"),
+        (("dkim_provider_default", "dkim_key_missing", "dmarc_fail"), SPAM, "domain_not_signed"),
+        (("dkim_provider_default", "dmarc_none"), SPAM, "domain_not_signed"),
+        (("spf_multiple", "dmarc_fail"), SPAM, "spf_provider_missing"),
+        (("spf_lookup_limit", "dmarc_none"), SPAM, "spf_provider_missing"),
+        (("dkim_unaligned", "dmarc_none"), SPAM, "authentication_fails"),
+        (("mailbox_cold", "dmarc_fail"), SPAM, "authentication_fails"),
         (("tracking_pixel",), SPAM, "crm_tracking"),
         (("links_rewritten",), TABBED, "crm_tracking"),
         (("image_heavy",), TABBED, "image_heavy"),
@@ -85,6 +91,24 @@ def test_what_explains_spam_does_not_explain_promotions(codes: tuple[str, ...]) 
     assert causes(case(*codes, gmail=TABBED)) == ["unexplained"]
 
 
+def test_one_spam_among_tabbed_mail_does_not_let_a_cause_of_spam_lead() -> None:
+    mixed = [Placement.SPAM, *[Placement.PROMOTIONS] * 4]
+    assert causes(case("mailbox_cold", "image_heavy", gmail=mixed)) == ["image_heavy"]
+
+
+def test_an_unsigned_message_that_passes_dmarc_fails_nothing() -> None:
+    assert causes(case("dkim_unsigned", "dmarc_pass")) == ["unexplained"]
+
+
+def test_tracking_is_pipedrives_only_where_pipedrive_sent_and_names_what_was_found() -> None:
+    (by_crm,) = diagnose(case("tracking_pixel", "links_rewritten", route=Route.CRM))
+    (by_mailbox,) = diagnose(case("tracking_pixel"))
+    assert "Pipedrive" in by_crm.summary
+    assert "a pixel and rewritten links" in by_crm.summary
+    assert "Pipedrive" not in by_mailbox.summary
+    assert "rewritten links" not in by_mailbox.summary
+
+
 def test_pictures_explain_promotions_and_not_spam() -> None:
     assert causes(case("image_heavy", gmail=SPAM)) == ["unexplained"]
 
@@ -98,7 +122,7 @@ def test_the_providers_default_signature_is_no_cause_while_spf_carries_dmarc() -
 
 
 def test_a_missing_spf_entry_is_told_before_the_signature_it_leaves_alone() -> None:
-    assert "alias_not_signed" not in causes(case("spf_missing", "dkim_provider_default", "dmarc_fail"))
+    assert "domain_not_signed" not in causes(case("spf_missing", "dkim_provider_default", "dmarc_fail"))
 
 
 def test_a_cause_cites_its_evidence_and_says_what_to_do() -> None:

@@ -113,25 +113,30 @@ def test_only_a_seed_that_was_read_to_the_end_can_miss_a_message(
 def test_a_seed_that_lost_the_control_probe_too_is_broken_and_another_is_not() -> None:
     mine = {"gmail-01": Placement.MISSING, "gmail-02": Placement.MISSING, "outlook-01": Placement.SPAM}
     control = {"gmail-01": Placement.MISSING, "gmail-02": Placement.PRIMARY, "outlook-01": Placement.MISSING}
-    assert void_broken_seeds(mine, control) == mine | {"gmail-01": Placement.SEED_BROKEN}
+    assert void_broken_seeds(mine, control, ()) == mine | {"gmail-01": Placement.SEED_BROKEN}
+
+
+def test_where_anybodys_probe_arrived_the_seed_is_not_what_is_broken() -> None:
+    mine = {"gmail-01": Placement.MISSING}
+    assert void_broken_seeds(mine, mine, {"gmail-01"}) == mine
 
 
 @given(seed_placements, seed_placements)
 def test_taking_broken_seeds_out_changes_nothing_but_missing_ones(
     mine: dict[str, Placement], control: dict[str, Placement]
 ) -> None:
-    judged = void_broken_seeds(mine, control)
+    judged = void_broken_seeds(mine, control, ())
     assert judged.keys() == mine.keys()
     for seed_id, placement in judged.items():
         if placement is not mine[seed_id]:
             assert (mine[seed_id], placement) == (Placement.MISSING, Placement.SEED_BROKEN)
             assert control[seed_id] is Placement.MISSING
-    assert void_broken_seeds(judged, control) == judged
+    assert void_broken_seeds(judged, control, ()) == judged
 
 
 @given(seed_placements)
 def test_without_a_control_mailbox_what_is_missing_stays_missing(mine: dict[str, Placement]) -> None:
-    assert void_broken_seeds(mine, {}) == mine
+    assert void_broken_seeds(mine, {}, ()) == mine
 
 
 def test_a_seed_is_looked_into_at_every_age_and_not_before_the_first() -> None:

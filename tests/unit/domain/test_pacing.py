@@ -14,8 +14,9 @@ def ago(**spans: float) -> datetime:
     return NOW - timedelta(**spans)
 
 
-def test_a_mailbox_that_has_sent_nothing_may_send_now() -> None:
-    assert next_send_at([], NOW, LIMITS, jitter=1) == NOW
+def test_mailboxes_that_start_together_drift_apart_within_one_interval() -> None:
+    assert next_send_at([], NOW, LIMITS, jitter=0) == NOW
+    assert next_send_at([], NOW, LIMITS, jitter=1) == NOW + LIMITS.interval
 
 
 def test_the_interval_counts_from_the_last_probe_and_jitter_only_stretches_it() -> None:

@@ -86,6 +86,17 @@ def test_a_mailbox_that_is_out_of_the_roster_is_reported_and_never_tested() -> N
         assert decided == Plan((), {ANNA.mailbox_id: Skip.OUT_OF_ROSTER})
 
 
+def test_a_test_of_last_month_that_is_still_open_or_recent_holds_back_the_next() -> None:
+    def decide(lingering: KnownTest) -> Plan:
+        return plan_tests(Request(), MONTH, MONTH, NOW, [ANNA, BORIS], (), RESTS, [lingering])
+
+    still_open = known_test(days_ago=7, state=TestState.OPEN, closed_at=None)
+    recent = replace(known_test(), opened_at=NOW - RESTS.cool_down + timedelta(seconds=1))
+    assert decide(still_open).skipped == {ANNA.mailbox_id: Skip.OPEN_TEST}
+    assert decide(recent).skipped == {ANNA.mailbox_id: Skip.COOLING_DOWN}
+    assert len(decide(known_test()).tests) == 2
+
+
 def test_a_tested_mailbox_that_is_not_flagged_is_owed_nothing() -> None:
     assert plan(Request(), [known_test()]).skipped == {ANNA.mailbox_id: Skip.ALREADY_TESTED}
 

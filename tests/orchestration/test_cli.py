@@ -1,0 +1,332 @@
+"""The command line: what it opens and shows, and that every mistake is one line and an exit code."""
+
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine
+
+from placement_pipeline import cli
+from placement_pipeline.defs.instance import open_instance
+from placement_pipeline.demo import point_environment
+from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
+from placement_pipeline.sandbox.server import Sandbox
+from placement_pipeline.sandbox.world import load_world
+from placement_pipeline.settings import load_settings
+from placement_pipeline.warehouse import tables
+from tests.marts.planted import Planter
+from tests.orchestration.conftest import ANNA, MIA, REVOKED_GOOGLE, THIS_MONTH, WORLD, rows, run_assets
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def placement(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command as the script does: its exit code and what it prints."""
+
+    def run(*arguments: str) -> Outcome:
+        out = io.StringIO()
+        monkeypatch.setattr(cli, "console", Console(file=out, width=200))
+        monkeypatch.setattr("sys.argv", ["placement", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return Outcome(int(end.value.code or 0), out.getvalue(), capsys.readouterr().err)
+
+    return run
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+# Mistakes: one line on standard error, exit code 2, nothing written.
+
+
+@dataclass(frozen=True)
+class Mistake:
+    arguments: tuple[str, ...]
+    line: str
+    spoil: Callable[[Path], object] = lambda folder: None
+
+
+MISTAKES = {
+    "no configuration": Mistake(
+        ("status",),
+        "placement.toml: no such file; copy the example from the README, or set PLACEMENT_CONFIG",
+        lambda folder: (folder / "placement.toml").unlink(),
+    ),
+    "a setting is missing": Mistake(
+        ("doctor",),
+        "placement.toml: roster: this setting is missing",
+        lambda folder: replace(folder / "placement.toml", '[roster]\nmailboxes_file = "mailboxes.csv"\n', ""),
+    ),
+    "a setting is misspelt": Mistake(
+        ("status",),
+        "placement.toml: tests.templat: there is no such setting; check the spelling",
+        lambda folder: replace(folder / "placement.toml", "[tests]\n", '[tests]\ntemplat = "x"\n'),
+    ),
+    "no toml": Mistake(
+        ("status",),
+        "placement.toml: not valid TOML: Expected '=' after a key in a key/value pair (at end of document)",
+        lambda folder: (folder / "placement.toml").write_text("mode"),
+    ),
+    "no such month": Mistake(("status", "--month", "2026-13"), "--month 2026-13: no month; write it as 2026-11"),
+    "no month": Mistake(("sheet", "--month", "november"), "--month november: no month; write it as 2026-11"),
+    "no roster": Mistake(
+        ("status",), f"There is no roster of {THIS_MONTH:%Y-%m}: the job open_month takes it, in its month."
+    ),
+    "no sheet": Mistake(("sheet",), "There is no sheet yet: the first run of the job publish_month builds it."),
+    "no sheet to export": Mistake(
+        ("sheet", "--export"), "There is no sheet yet: the first run of the job publish_month builds it."
+    ),
+    "a test before there is a roster": Mistake(
+        ("test", "ghost@acme.example"),
+        f"There is no roster of {THIS_MONTH:%Y-%m} yet: run the job open_month first.",
+    ),
+    "a world without a company": Mistake(
+        ("demo", "--world", "world.yaml"),
+        "world.yaml: company: this field is missing (and 3 more)",
+        lambda folder: (folder / "world.yaml").write_text("crm: {}\n"),
+    ),
+    "a world that is no yaml": Mistake(
+        ("demo", "--world", "world.yaml"),
+        "world.yaml: must be a mapping with company, domains, reps and seeds; see worlds/default.yaml",
+        lambda folder: (folder / "world.yaml").write_text("- a list\n"),
+    ),
+    "no world": Mistake(
+        ("demo", "--world", "none.yaml"),
+        "none.yaml: cannot be read (FileNotFoundError); name an existing world file",
+    ),
+}
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_line_and_leaves_nothing_behind(
+    placement: Command, folder: Path, engine: Engine, mistake: Mistake
+) -> None:
+    mistake.spoil(folder)
+    before = files(folder)
+
+    outcome = placement(*mistake.arguments)
+
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", f"placement: {mistake.line}\n")
+    assert files(folder) == before
+    assert rows(engine, tables.placement_tests) == []
+
+
+def test_a_database_that_does_not_answer_is_one_line_without_the_password(
+    placement: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACEMENT_DATABASE_URL", "postgresql://someone:secret-word@localhost:1/placement")
+
+    outcome = placement("doctor")
+
+    assert outcome.code == 2
+    assert outcome.err.startswith("placement: PLACEMENT_DATABASE_URL: connection to server at ")
+    assert outcome.err.count("\n") == 1
+    assert "secret-word" not in outcome.err
+
+
+def test_a_template_that_does_not_parse_stops_the_run_with_one_line(
+    placement: Command, folder: Path, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        Planter(connection).mailbox("anna", THIS_MONTH, 1, mailbox_id=mailbox_id_of(ANNA), address=ANNA)
+    (folder / "intro.html").write_text("<p>{{ contact.first_name </p>")
+
+    outcome = placement("test", ANNA)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "placement: placement_tests: intro.html: Template intro: the body does not parse, line 1: unexpected '/'\n"
+    )
+    assert rows(engine, tables.placement_tests) == []
+
+
+# The doctor.
+
+
+def test_the_doctor_names_a_seed_without_credentials(placement: Command, world: Path) -> None:
+    secrets = (world / "secrets.toml").read_text()
+    before, _, after = secrets.partition('[seeds."gmail-01"]')
+    assert after, secrets
+    (world / "secrets.toml").write_text(before + "[" + after.partition("\n[")[2])
+
+    outcome = placement("doctor")
+
+    (line,) = [line for line in outcome.out.splitlines() if "gmail-01" in line]
+    assert line.split(maxsplit=3)[:3] == ["broken", "seed", "gmail-01"]
+    assert "there are no credentials; set secrets.seeds.gmail-01.refresh_token." in line
+    assert outcome.code == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ("{header}\n{anna},{anna},yahoo,two_way\n", "mailboxes.csv:2: provider 'yahoo' is not known; write one of "),
+        ("{header}\n{anna},{anna},google\n", "mailboxes.csv:2: 3 fields where the header names 4 columns; "),
+        ('{header}\n"{anna},{anna},google,two_way\n', "mailboxes.csv:2: not valid csv; check the quotes"),
+    ],
+)
+def test_the_doctor_names_the_line_of_the_table_that_is_wrong(
+    placement: Command, folder: Path, table: str, complaint: str
+) -> None:
+    written = table.format(header="user_email,address,provider,sync", anna=ANNA)
+    (folder / "mailboxes.csv").write_text(written)
+
+    outcome = placement("doctor")
+
+    (line,) = [line for line in outcome.out.splitlines() if "table of mailboxes" in line]
+    assert line.startswith("broken")
+    assert complaint in line
+    assert outcome.code == 1
+
+
+def test_the_doctor_has_one_line_for_each_broken_credential_of_the_default_world(
+    placement: Command, bare: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox.run_in_thread(load_world(None), bare / "state") as sandbox:
+        sandbox.write_configuration(bare)
+        monkeypatch.setenv("PLACEMENT_DATABASE_URL", database)
+        monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(bare / "secrets.toml"))
+        outcome = placement("doctor")
+        addresses = set(sandbox.office.store.accounts)
+
+    lines = outcome.out.splitlines()
+    broken = {" ".join(line.split()[1:3]): line for line in lines if line.startswith("broken")}
+    assert set(broken) == {
+        f"mailbox {mailbox_id_of('emma.novak@acme.example')}",
+        f"mailbox {mailbox_id_of('hugo.martin@globex.example')}",
+        "seed regional-03",
+    }
+    assert "invalid_grant" in broken[f"mailbox {mailbox_id_of('emma.novak@acme.example')}"]
+    assert "AADSTS50173" in broken[f"mailbox {mailbox_id_of('hugo.martin@globex.example')}"]
+    assert (outcome.code, lines[-1]) == (1, "3 broken")
+    assert sum(line.startswith("ok") for line in lines) == len(lines) - 4
+    assert not [address for address in addresses if address in outcome.out]
+
+
+# Tests by hand.
+
+
+@pytest.fixture
+def rostered(world: Path, engine: Engine, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Path:
+    """The sandbox's configuration, with the month's roster taken."""
+    assert run_assets(definitions, instance, THIS_MONTH.isoformat(), "rep_roster").success
+    return world
+
+
+def test_a_test_by_hand_is_opened_and_sent_as_asked(
+    placement: Command, rostered: Path, engine: Engine, sandbox: Sandbox
+) -> None:
+    before = len(sandbox.office.submissions)
+
+    outcome = placement("test", ANNA, "--variant", "plain_control", "--route", "mailbox")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "placement_tests: opened 1, jobs 4" in outcome.out
+    assert "send_jobs: sent 4, refused 0" in outcome.out
+    (test,) = rows(engine, tables.placement_tests)
+    assert (test["mailbox_id"], test["reason"], test["variant"], test["route"], test["state"]) == (
+        mailbox_id_of(ANNA),
+        Reason.MANUAL,
+        Variant.PLAIN_CONTROL,
+        Route.MAILBOX,
+        TestState.OPEN,
+    )
+    assert {job["state"] for job in rows(engine, tables.send_jobs)} == {SendState.SENT}
+    sent = [message_from_bytes(submission.raw) for submission in sandbox.office.submissions[before:]]
+    assert len(sent) == len(WORLD["seeds"])
+    assert all(message[TOKEN_HEADER] and message.get_content_type() == "text/plain" for message in sent)
+
+
+def test_a_mailbox_that_has_an_open_test_gets_no_second_one(placement: Command, rostered: Path, engine: Engine) -> None:
+    placement("test", ANNA)
+    again = placement("test", ANNA)
+
+    assert again.code == 0
+    assert "opened 0" in again.out
+    assert "skipped_open_test 1" in again.out
+    assert len(rows(engine, tables.placement_tests)) == 1
+
+
+def test_a_merge_field_without_a_value_stops_that_mailbox_alone(
+    placement: Command, rostered: Path, engine: Engine, sandbox: Sandbox
+) -> None:
+    with engine.begin() as connection:
+        roster = tables.rep_roster
+        connection.execute(roster.update().where(roster.c.address == ANNA).values(merge_fields={"job_title": " "}))
+    before = len(sandbox.office.submissions)
+
+    outcome = placement("test", ANNA, MIA)
+
+    assert "sent 4, refused 4" in outcome.out
+    senders = [str(message_from_bytes(submission.raw)["From"]) for submission in sandbox.office.submissions[before:]]
+    assert len(senders) == 4
+    assert all(MIA in sender for sender in senders)
+    tests = {test["mailbox_id"]: test for test in rows(engine, tables.placement_tests)}
+    stopped = tests[mailbox_id_of(ANNA)]
+    assert (stopped["state"], stopped["stop_code"]) == (TestState.STOPPED, "missing_field")
+    assert "job_title" in stopped["stop_detail"]
+    (line,) = [line for line in placement("status").out.splitlines() if line.startswith("Stopped:")]
+    assert line == f"Stopped: {mailbox_id_of(ANNA)}, {stopped['stop_detail']}"
+
+
+def test_a_revoked_token_is_told_by_status(placement: Command, rostered: Path) -> None:
+    outcome = placement("test", REVOKED_GOOGLE)
+    assert "sent 0, refused 4" in outcome.out
+
+    status = placement("status").out
+
+    assert "Tests: 1 stopped" in status
+    assert "Send jobs: 4 refused" in status
+    assert (
+        f"Stopped: {mailbox_id_of(REVOKED_GOOGLE)}, Mailbox {mailbox_id_of(REVOKED_GOOGLE)}: Google refused" in status
+    )
+
+
+def test_the_run_keeps_ids_and_no_address(placement: Command, rostered: Path) -> None:
+    placement("test", ANNA)
+
+    with open_instance(load_settings()) as instance:
+        (run,) = instance.get_runs()
+    config: Any = run.run_config
+    assert config["ops"]["placement_tests"]["config"]["mailboxes"] == [mailbox_id_of(ANNA)]
+
+
+# The demo's surroundings.
+
+
+def test_the_demo_takes_nothing_from_a_configuration_that_is_in_real_use(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PLACEMENT_DATABASE_URL", "PLACEMENT_SECRETS__PIPEDRIVE_TOKEN", "placement_mode", "DAGSTER_HOME"):
+        monkeypatch.setenv(name, "real")
+
+    point_environment(bare, bare / "demo")
+
+    ours = {name for name in os.environ if name.upper().startswith(("PLACEMENT_", "DAGSTER_HOME"))}
+    assert ours == {"PLACEMENT_HOME", "PLACEMENT_CONFIG", "PLACEMENT_SECRETS_FILE"}
