@@ -127,7 +127,9 @@ class _Demo:
         self._console.print("The runs, assets and checks on this data: [bold]make ui[/], then http://127.0.0.1:3000")
         names = ("PLACEMENT_HOME", "PLACEMENT_CONFIG", "PLACEMENT_SECRETS_FILE")
         exports = " ".join(f"{name}={os.path.relpath(os.environ[name])}" for name in names)
-        self._console.print(f"For placement's other commands on this data: [bold]export {exports}[/]", highlight=False)
+        self._console.print(
+            f"For placement's other commands on this data: [bold]export {exports}[/]", highlight=False, soft_wrap=True
+        )
 
     def _fix_and_retest(self, place: Workplace) -> None:
         fixes = {
