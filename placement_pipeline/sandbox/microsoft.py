@@ -8,12 +8,13 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
 
 from placement_pipeline.sandbox import access_tokens
-from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.accounts import Account, History
 from placement_pipeline.sandbox.graph_messages import (
     WELL_KNOWN,
     InvalidMessageError,
@@ -57,6 +58,9 @@ class GraphWire:
     def __init__(self, office: PostOffice, faults: WireFaults) -> None:
         self._office, self._store = office, office.store
         self._in_flight: Counter[str] = Counter()
+        # A listing goes through the whole mailbox, and reading a message takes a millisecond.
+        self._record = lru_cache(maxsize=20_000)(self._read_record)
+        self._past_records = lru_cache(maxsize=200)(self._read_past)
         self.app = web.Application(middlewares=[self._limit, middleware(faults, wire_error), _answer_errors])
         for root, twin in (("/v1.0/users/{user}", ""), ("/v1.0/me", ":me")):
             for method, path, handler, name in (
@@ -157,13 +161,12 @@ class GraphWire:
         query = ListQuery(request.query)
         immutable = _wants_immutable_ids(request)
         records: list[Record] = [
-            as_json(account, message, immutable)
+            self._record(message, immutable)
             for message in self._store.messages(account.address)
             if folder in (None, message.folder)
         ]
         if folder in (None, "sent"):
-            earlier = account.history.sent_between(account.history.first_sent_at, account.history.ends_at)
-            records += [past_as_json(account, message, immutable) for message in earlier]
+            records += self._past_records(account.history, immutable)
         hits = query.hits(records)
         page = hits[query.skip : query.skip + query.top]
         answer: dict[str, Any] = {"@odata.context": f"{request.scheme}://{request.host}/v1.0/$metadata#messages"}
@@ -173,6 +176,14 @@ class GraphWire:
         if len(hits) > query.skip + query.top:
             answer["@odata.nextLink"] = str(request.url.update_query({"$skip": str(query.skip + query.top)}))
         return web.json_response(answer)
+
+    def _read_record(self, message: StoredMessage, immutable: bool) -> Record:
+        return as_json(self._store.accounts[message.account], message, immutable)
+
+    def _read_past(self, history: History, immutable: bool) -> list[Record]:
+        account = self._store.accounts[history.owner]
+        earlier = history.sent_between(history.first_sent_at, history.ends_at)
+        return [past_as_json(account, message, immutable) for message in earlier]
 
     async def _get(self, request: web.Request) -> web.Response:
         account = self._account(request)

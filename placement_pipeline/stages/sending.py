@@ -96,9 +96,8 @@ class _TestDrain:
 
     async def run(self) -> None:
         """Resolve what an earlier run left, send what is planned, and resolve again until nothing changes."""
-        if self._test.month != self._place.this_month:
-            self._stop("month_over", "The month ended before everything was sent; nothing is sent for it any more.")
-        elif not self._renders():
+        is_over = self._test.month != self._place.this_month
+        if not is_over and not self._renders():
             return
         if self._place.settings.mode == "dry_run":
             self._counts["would_send"] += len(self._jobs(SendState.PLANNED))
@@ -106,7 +105,9 @@ class _TestDrain:
         try:
             sender = await self._access.sender(self._test.mailbox)
             await self._resolve(sender)
-            while await self._send_planned(sender) and await self._resolve(sender):
+            if is_over:
+                self._stop("month_over", "The month ended before everything was sent; nothing more is sent for it.")
+            while not is_over and await self._send_planned(sender) and await self._resolve(sender):
                 pass
         except SignInError as error:
             self._stop(error.code, str(error))
