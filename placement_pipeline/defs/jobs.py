@@ -19,8 +19,8 @@ open_month = dg.define_asset_job(
 
 test_mailboxes = dg.define_asset_job(
     "test_mailboxes",
-    selection=dg.AssetSelection.assets("placement_tests", "send_jobs"),
-    description="Open tests by hand: set scope, mailboxes, variant and route in the run configuration.",
+    selection=dg.AssetSelection.assets("rep_roster", "placement_tests", "send_jobs"),
+    description="Open tests by hand, with signatures as they are now: set scope, mailboxes, variant and route.",
     tags=_SENDS,
     executor_def=dg.in_process_executor,
 )

@@ -23,7 +23,6 @@ from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world import load_world
 from placement_pipeline.settings import load_settings
 from placement_pipeline.warehouse import tables
-from tests.marts.planted import Planter
 from tests.orchestration.conftest import ANNA, MIA, REVOKED_GOOGLE, THIS_MONTH, WORLD, rows, run_assets
 
 
@@ -151,17 +150,16 @@ def test_a_database_that_does_not_answer_is_one_line_without_the_password(
 
 
 def test_a_template_that_does_not_parse_stops_the_run_with_one_line(
-    placement: Command, folder: Path, engine: Engine
+    placement: Command, rostered: Path, engine: Engine
 ) -> None:
-    with engine.begin() as connection:
-        Planter(connection).mailbox("anna", THIS_MONTH, 1, mailbox_id=mailbox_id_of(ANNA), address=ANNA)
-    (folder / "intro.html").write_text("<p>{{ contact.first_name </p>")
+    (rostered / "templates" / "first_contact.html").write_text("<p>{{ contact.first_name </p>")
 
     outcome = placement("test", ANNA)
 
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == (
-        "placement: placement_tests: intro.html: Template intro: the body does not parse, line 1: unexpected '/'\n"
+        "placement: placement_tests: first_contact.html: Template first-contact: the body does not parse, "
+        "line 1: unexpected '/'\n"
     )
     assert rows(engine, tables.placement_tests) == []
 
@@ -276,9 +274,9 @@ def test_a_mailbox_that_has_an_open_test_gets_no_second_one(placement: Command, 
 def test_a_merge_field_without_a_value_stops_that_mailbox_alone(
     placement: Command, rostered: Path, engine: Engine, sandbox: Sandbox
 ) -> None:
-    with engine.begin() as connection:
-        roster = tables.rep_roster
-        connection.execute(roster.update().where(roster.c.address == ANNA).values(merge_fields={"job_title": " "}))
+    table = rostered / "roster" / "mailboxes.csv"
+    lines = [line if ANNA not in line else line.rpartition(",")[0] + ", " for line in table.read_text().splitlines()]
+    table.write_text("\n".join(lines))
     before = len(sandbox.office.submissions)
 
     outcome = placement("test", ANNA, MIA)

@@ -110,7 +110,8 @@ def test_a_wrong_word_in_the_configuration_is_one_line_and_opens_nothing(
 ) -> None:
     plant_roster(engine, "anna")
 
-    result = run_job(definitions, instance, "test_mailboxes", MONTH, {"placement_tests": {"config": dict(config)}})
+    config = {"placement_tests": {"config": dict(config)}}
+    result = run_assets(definitions, instance, MONTH, "placement_tests", config=config)
 
     (line,) = failures(result)
     assert complaint in line

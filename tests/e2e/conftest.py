@@ -1,0 +1,156 @@
+"""The small world, running, and a bench on which the pipeline works on it, dies, and goes on."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Table, make_url, select
+
+from placement_pipeline.domain.landing import ARRIVED
+from placement_pipeline.domain.plan import Request
+from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.words import Scope, SendState, TestState
+from placement_pipeline.stages.planning import plan_month
+from placement_pipeline.stages.roster import refresh_roster
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import sightings, tables
+from tests.e2e import driver
+from tests.e2e.driver import Clock, Death, Point
+from tests.e2e.living_world import WORLDS, LivingWorld, run_world
+
+ANNA = "anna@acme.example"
+ANNAS_ALIAS = "anna@acme-mail.example"
+MIA = "mia@globex.example"
+CRM_MAILBOXES = ("cleo@acme.example", "cleo.marsh@acme.example", "c.marsh@acme.example")
+LARS = "lars@acme.example"
+NILS = "nils@globex.example"
+
+SEEDS = 4
+
+_PATIENCE_SECONDS = 30.0
+
+# A process is forked from one that has imported everything: 30 ms instead of two seconds.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.e2e.driver"])
+
+_QUICK = {
+    "PLACEMENT_TESTS__RESOLVE_WAIT": "0.1s",
+    "PLACEMENT_SWEEPS__GAP": "0s",
+    "PLACEMENT_SWEEPS__AGES": '["0.1s", "0.4s"]',
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingWorld]:
+    with run_world(tmp_path_factory.mktemp("small"), WORLDS / "small.yaml") as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def rostered(running: LivingWorld, new_database: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database that holds the small world's roster; tests get copies of it."""
+    url = new_database()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in running.environment(url, tmp_path_factory.mktemp("roster")).items():
+            environment.setenv(name, value)
+        with driver.open_place() as place:
+            driver.run(place, partial(refresh_roster, month=place.this_month))
+    return str(make_url(url).database)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A database of this test's own, the small world, and processes that live and die between them."""
+
+    world: LivingWorld
+    environment: Mapping[str, str]
+    place: Workplace
+
+    def open_tests(self, *addresses: str) -> None:
+        """Open a test of each of these mailboxes, with tokens that no other test has."""
+        listed = frozenset(mailbox_id_of(address) for address in addresses)
+        request = Request(scope=Scope.LISTED, listed=listed, request_key=uuid4().hex)
+        assert plan_month(self.place, self.place.this_month, request)["opened"] == len(addresses)
+
+    def start(self, death: Death | None = None) -> BaseProcess:
+        """Start a process of the pipeline."""
+        process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death))
+        process.start()
+        return process
+
+    def die_at(self, point: Point, number: int = 1) -> None:
+        """Let a process run until its death."""
+        process = self.start(Death(point, number))
+        process.join(_PATIENCE_SECONDS)
+        assert process.exitcode == -signal.SIGKILL, f"it never came to {point} {number}"
+
+    def live_on(self) -> None:
+        """Let a process run until nothing is left to do."""
+        finish(self.start())
+
+    def rows(self, table: Table) -> list[Mapping[str, Any]]:
+        """All rows of a table."""
+        with self.place.engine.begin() as connection:
+            return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+    def calls(self, operation: str) -> int:
+        """How often the world was called, since its start."""
+        return int(self.world.stats()["calls"].get(operation, 0))
+
+    def hits(self) -> int:
+        """How many calls the trouble on the wire has hit, since the world's start."""
+        return sum(self.world.stats()["hits"].values())
+
+    def times_taken(self) -> dict[str, int]:
+        """How often the world has taken each of this bench's tokens."""
+        taken = self.world.stats()["tokens"]
+        return {job["token"]: taken.get(job["token"], 0) for job in self.rows(tables.send_jobs)}
+
+    def histories(self) -> list[sightings.History]:
+        """What the sweeps say of each job."""
+        with self.place.engine.begin() as connection:
+            tests = connection.scalars(select(tables.placement_tests.c.test_id)).all()
+            return sightings.load_histories(connection, tests)
+
+    def assert_whole(self) -> None:
+        """Everything was sent once, everything was found once, and nothing is left open."""
+        jobs = self.rows(tables.send_jobs)
+        assert {job["token"]: 1 for job in jobs} == self.times_taken()
+        assert {job["state"] for job in jobs} == {SendState.SENT}
+        assert {test["state"] for test in self.rows(tables.placement_tests)} == {TestState.FINAL}
+        histories = self.histories()
+        assert {history.last for history in histories} <= ARRIVED
+        assert {history.copy_count for history in histories} == {1}
+
+
+def finish(*processes: BaseProcess) -> None:
+    """Wait until these processes have ended well."""
+    for process in processes:
+        process.join(_PATIENCE_SECONDS)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        assert process.exitcode == 0
+
+
+@pytest.fixture
+def bench(
+    running: LivingWorld,
+    rostered: str,
+    new_database: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Bench]:
+    environment = running.environment(new_database(rostered), tmp_path) | _QUICK
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with driver.open_place() as place:
+        yield Bench(running, environment, replace(place, now=Clock()))
+    running.calm()

@@ -1,0 +1,196 @@
+"""The pipeline as a process of its own that goes on from the rows, and that can be made to die at a chosen point.
+
+Death is SIGKILL: nothing is tidied up, no ``finally`` runs. The points are laid around the
+production code's own calls from here; production code knows nothing of them.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import count
+from typing import Any
+
+from sqlalchemy import select
+
+from placement_pipeline.connectors.gmail import GmailSender
+from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.domain.probe import OutgoingProbe
+from placement_pipeline.domain.words import TestState
+from placement_pipeline.settings import load_settings
+from placement_pipeline.stages.access import Access, open_access
+from placement_pipeline.stages.collecting import collect_seeds
+from placement_pipeline.stages.sending import drain_outbox
+from placement_pipeline.stages.waiting import has_sends_due, seeds_due
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import outbox, plan, sightings, tables
+from placement_pipeline.warehouse.database import open_engine
+
+_PATIENCE_SECONDS = 20.0
+_TICK_SECONDS = 0.02
+_STRIDE = timedelta(seconds=5)
+
+
+class Point(StrEnum):
+    """Where a process dies."""
+
+    CLAIMED = "claimed"  # the claim is committed, the provider not called
+    DRAFTED = "drafted"  # Graph has the draft, its id is not stored
+    DRAFT_KEPT = "draft_kept"  # the draft's id is stored, the draft not sent
+    ACCEPTED = "accepted"  # the provider has taken the message, nothing is stored
+    ANSWERED = "answered"  # the answer is written, the transaction not committed
+    LOOKED_UP = "looked_up"  # an unknown job was looked up, nothing is stored
+    PLANNED_AGAIN = "planned_again"  # proof that it did not go out is written, not committed
+    READ = "read"  # a seed was read, nothing is stored
+    SWEPT = "swept"  # the sweep is written, not committed
+    CLOSED = "closed"  # the closing of tests is written, not committed
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The n-th time that a process comes to a point is its last; the first is 1."""
+
+    point: Point
+    number: int
+
+
+def run_process(environment: Mapping[str, str], death: Death | None) -> None:
+    """Go on from the rows until nothing is left to do, or until death."""
+    os.environ.update(environment)
+    if death is not None:
+        _arm(death)
+    with open_place() as place:
+        carry_on(place)
+
+
+class Clock:
+    """The time of our machine; it can be set ahead of the world's."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@contextmanager
+def open_place() -> Iterator[Workplace]:
+    """Where the stages work, as the environment says."""
+    settings = load_settings()
+    assert settings.database_url is not None
+    engine = open_engine(settings.database_url.get_secret_value())
+    try:
+        yield Workplace(settings, engine, "run")
+    finally:
+        engine.dispose()
+
+
+def carry_on(place: Workplace) -> Counter[str]:
+    """Do what the sensors would request, from the same facts, until every test is closed.
+
+    A clock of our own is set ahead whenever nothing is due, so that pauses cost no time.
+    """
+    return run(place, _follow)
+
+
+async def _follow(place: Workplace, access: Access) -> Counter[str]:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    counts: Counter[str] = Counter()
+    while has_open_tests(place):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"tests are still open: {states(place)}")
+        is_due = False
+        for has_work, stage in ((has_sends_due, drain_outbox), (seeds_due, collect_seeds)):
+            if has_work(place):
+                is_due = True
+                counts += await stage(place, access)
+        if not is_due:
+            await asyncio.sleep(_TICK_SECONDS)
+            if isinstance(place.now, Clock):
+                place.now.ahead += _STRIDE
+    return counts
+
+
+def run(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[Counter[str]]]) -> Counter[str]:
+    """Run one stage on an event loop of its own."""
+
+    async def work() -> Counter[str]:
+        async with open_access(place.settings) as access:
+            return await stage(place, access)
+
+    return asyncio.run(work())
+
+
+def has_open_tests(place: Workplace) -> bool:
+    """Whether any test still waits for something."""
+    with place.engine.begin() as connection:
+        return bool(plan.load_tests(connection, state=TestState.OPEN))
+
+
+def states(place: Workplace) -> dict[str, int]:
+    """All send jobs by state."""
+    with place.engine.begin() as connection:
+        ids = connection.scalars(select(tables.placement_tests.c.test_id)).all()
+        return outbox.count_by_state(connection, ids)
+
+
+def _arm(death: Death) -> None:
+    arrivals = count(1)
+
+    def arrive(point: Point) -> None:
+        if point is death.point and next(arrivals) == death.number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    for sender in (GmailSender, GraphSender):
+        setattr(sender, "send", _mortal_send(sender.send, arrive))  # noqa: B010 - mypy forbids the assignment
+        setattr(sender, "look_up", _mortal_after(sender.look_up, Point.LOOKED_UP, arrive))  # noqa: B010
+    for module, name, before, after in (
+        (outbox, "mark_sent", None, Point.ANSWERED),
+        (outbox, "mark_unsent", None, Point.PLANNED_AGAIN),
+        (sightings, "save_sweep", Point.READ, Point.SWEPT),
+        (plan, "close_tests", None, Point.CLOSED),
+    ):
+        setattr(module, name, _mortal(getattr(module, name), before, after, arrive))
+
+
+def _mortal_send(send: Callable[..., Any], arrive: Callable[[Point], None]) -> Callable[..., Any]:
+    async def mortal(self: Any, probe: OutgoingProbe, keep_draft: Callable[[str], None]) -> Any:
+        def keep(draft_id: str) -> None:
+            arrive(Point.DRAFTED)
+            keep_draft(draft_id)
+            arrive(Point.DRAFT_KEPT)
+
+        arrive(Point.CLAIMED)
+        outcome = await send(self, probe, keep)
+        arrive(Point.ACCEPTED)
+        return outcome
+
+    return mortal
+
+
+def _mortal_after(call: Callable[..., Any], point: Point, arrive: Callable[[Point], None]) -> Callable[..., Any]:
+    async def mortal(*arguments: Any) -> Any:
+        result = await call(*arguments)
+        arrive(point)
+        return result
+
+    return mortal
+
+
+def _mortal(
+    call: Callable[..., Any], before: Point | None, after: Point, arrive: Callable[[Point], None]
+) -> Callable[..., Any]:
+    def mortal(*arguments: Any) -> Any:
+        if before is not None:
+            arrive(before)
+        result = call(*arguments)
+        arrive(after)
+        return result
+
+    return mortal
