@@ -5,6 +5,7 @@ rules. Great Expectations takes seconds to import, so that happens where it is u
 """
 
 import operator
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -158,6 +159,7 @@ def read_rows(connection: Connection, table_name: str, months: Sequence[date]) -
 
 def validate(table_name: str, rows: pd.DataFrame) -> list[Verdict]:
     """What the table's rules say of these rows, one verdict a rule, in the suite's order."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read at import; nobody is told that, or how, this runs
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
