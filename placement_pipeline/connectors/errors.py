@@ -4,6 +4,9 @@ A message here is one line for people: what happened, to what, what to do. It na
 mailbox or seed by our id, never by address, and holds no token, secret or body.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 #: Why a provider refused a send. Closed: the sheet and the documents explain each one.
 REFUSAL_CODES: dict[str, str] = {
     "token_revoked": "The provider no longer accepts the mailbox's grant (password reset, revoked access).",
@@ -50,6 +53,21 @@ class ReadError(ConnectorError):
 
 class SeedReadError(ReadError):
     """A seed mailbox could not be read; its probes are unknown, not missing."""
+
+
+@contextmanager
+def told_of_the_seed() -> Iterator[None]:
+    """Turn whatever kept a sweep from reading into the seed's own error, which a sweep promises to raise.
+
+    Raises:
+        SeedReadError: the read or the sign-in failed.
+    """
+    try:
+        yield
+    except ReadError as error:
+        raise SeedReadError(error.code, str(error)) from error
+    except SignInError as error:
+        raise SeedReadError("refused", str(error)) from error
 
 
 class InputError(ConnectorError):

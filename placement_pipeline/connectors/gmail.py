@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.errors import ReadError, SeedReadError, SignInError
+from placement_pipeline.connectors.errors import ReadError, SignInError, told_of_the_seed
 from placement_pipeline.connectors.gmail_wire import GmailApi, GmailWire, judge_failure
 from placement_pipeline.connectors.mail import (
     Accepted,
@@ -120,13 +120,8 @@ class GmailSeedReader:
     async def sweep(self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool]) -> Reading:
         """As ``mail.SeedReader.sweep``; labels are those of place: inbox, spam, trash, categories, a user's own."""
         calls: Counter[str] = Counter()
-        try:
-            with http.understood(self._wire.who):
-                messages = await self._see_all(since, known_ids, is_ours, calls)
-        except ReadError as error:
-            raise SeedReadError(error.code, str(error)) from error
-        except SignInError as error:
-            raise SeedReadError("refused", str(error)) from error
+        with told_of_the_seed(), http.understood(self._wire.who):
+            messages = await self._see_all(since, known_ids, is_ours, calls)
         return Reading(tuple(messages), dict(calls))
 
     async def _see_all(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.errors import ReadError, SeedReadError, SignInError
+from placement_pipeline.connectors.errors import ReadError, SignInError, told_of_the_seed
 from placement_pipeline.connectors.graph_wire import GraphApi, GraphWire, found, judge_refusal
 from placement_pipeline.connectors.mail import (
     Accepted,
@@ -160,13 +160,8 @@ class GraphSeedReader:
     async def sweep(self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool]) -> Reading:
         """As ``mail.SeedReader.sweep``."""
         calls: Counter[str] = Counter()
-        try:
-            with http.understood(self._wire.who):
-                messages = await self._see_all(since, known_ids, is_ours, calls)
-        except ReadError as error:
-            raise SeedReadError(error.code, str(error)) from error
-        except SignInError as error:
-            raise SeedReadError("refused", str(error)) from error
+        with told_of_the_seed(), http.understood(self._wire.who):
+            messages = await self._see_all(since, known_ids, is_ours, calls)
         return Reading(tuple(messages), dict(calls))
 
     async def _see_all(

@@ -89,21 +89,6 @@ def tests_with_work(connection: Connection, now: datetime) -> list[str]:
     return list(connection.scalars(query))
 
 
-def next_work_at(connection: Connection) -> datetime | None:
-    """When the outbox has something to do: the past if it has now, None if it never will."""
-    query = (
-        select(func.min(jobs.c.not_before_at))
-        .join(tests, tests.c.test_id == jobs.c.test_id)
-        .where(
-            tests.c.state == TestState.OPEN,
-            tests.c.route == Route.MAILBOX,
-            jobs.c.state.in_([SendState.PLANNED, SendState.UNKNOWN, SendState.SENDING]),
-        )
-    )
-    moment: datetime | None = connection.execute(query).scalar_one()
-    return moment
-
-
 def _has_work(now: datetime) -> Exists:
     return (
         select(jobs.c.test_id)
@@ -243,20 +228,16 @@ def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: st
     Returns:
         False where the proof comes too late: the attempt it is about was settled in the meantime.
     """
-    planned = connection.execute(
-        update(jobs)
-        .where(_is_unsettled(job))
-        .values(
-            state=SendState.PLANNED,
-            claimed_by=None,
-            handed_over_at=None,
-            draft_id_provider=None,
-            not_before_at=not_before,
-            outcome_code=code,
-            outcome_detail=detail,
-        )
+    return _settle(
+        connection,
+        job,
+        SendState.PLANNED,
+        code,
+        detail,
+        handed_over_at=None,
+        draft_id_provider=None,
+        not_before_at=not_before,
     )
-    return bool(planned.rowcount)
 
 
 def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
@@ -273,11 +254,13 @@ def _advance_last_sent(connection: Connection, test_id: str, moment: datetime) -
     )
 
 
-def _settle(connection: Connection, job: Job, state: SendState, code: str, detail: str) -> bool:
+def _settle(
+    connection: Connection, job: Job, state: SendState, code: str, detail: str, **further: datetime | None
+) -> bool:
     settled = connection.execute(
         update(jobs)
         .where(_is_unsettled(job))
-        .values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail)
+        .values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail, **further)
     )
     return bool(settled.rowcount)
 
