@@ -17,7 +17,7 @@ from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.template import MailTemplate, MissingFieldError, render_probe
-from placement_pipeline.domain.words import SendState
+from placement_pipeline.domain.words import SendState, TestState
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan
@@ -74,10 +74,12 @@ def _by_account(place: Workplace, test_ids: Sequence[str]) -> list[list[_Test]]:
     """Tests grouped by the account that sends: its aliases share one pace."""
     groups: dict[str, list[_Test]] = {}
     with place.engine.begin() as connection:
-        tests = [test for test in plan.load_tests(connection) if test.test_id in set(test_ids)]
-        rosters = {month: load_roster(connection, month) for month in {test.test_month for test in tests}}
+        wanted = set(test_ids)
+        tests = [test for test in plan.load_tests(connection, state=TestState.OPEN) if test.test_id in wanted]
+        months = {test.test_month for test in tests}
+        roster = {(month, entry.mailbox_id): entry for month in months for entry in load_roster(connection, month)}
         for test in tests:
-            mailbox = next(entry for entry in rosters[test.test_month] if entry.mailbox_id == test.mailbox_id)
+            mailbox = roster[test.test_month, test.mailbox_id]
             template = plan.load_template(connection, test.template_id, test.template_version)
             groups.setdefault(mailbox.account_address.lower(), []).append(_Test(test, mailbox, template))
     return list(groups.values())
