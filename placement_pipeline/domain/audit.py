@@ -13,12 +13,12 @@ from datetime import datetime
 from placement_pipeline.domain.auth.alignment import normalize_domain
 from placement_pipeline.domain.auth.dkim import judge_signatures, verify_signatures
 from placement_pipeline.domain.auth.dkim_keys import audit_keys
-from placement_pipeline.domain.auth.dmarc import SpfOutcome, audit_dmarc, judge_dmarc
+from placement_pipeline.domain.auth.dmarc import audit_dmarc, judge_dmarc
 from placement_pipeline.domain.auth.dmarc_records import find_policy, is_aligned
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.auth.receiver import audit_receiver, read_verdict
-from placement_pipeline.domain.auth.spf import audit_spf
+from placement_pipeline.domain.auth.spf import SpfOutcome, audit_spf
 from placement_pipeline.domain.content import ContentError, audit_content, read_content
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import from_domain, read_header

@@ -5,29 +5,13 @@ organisational domain, the evidence says so, because many receivers still go by 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from placement_pipeline.domain.auth.alignment import organizational_domain_by_list
 from placement_pipeline.domain.auth.dkim import Signature, SignatureState
 from placement_pipeline.domain.auth.dmarc_records import AppliedPolicy, find_policy
 from placement_pipeline.domain.auth.dns import Resolver
-from placement_pipeline.domain.auth.spf import SpfVerdict
+from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
-
-
-@dataclass(frozen=True, slots=True)
-class SpfOutcome:
-    """SPF of one delivery.
-
-    Attributes:
-        verdict: None where nobody said.
-        domain: the envelope domain it is about.
-        is_aligned: whether that domain aligns with From; None where that is not known.
-    """
-
-    verdict: SpfVerdict | None = None
-    domain: str = ""
-    is_aligned: bool | None = None
 
 
 async def audit_dmarc(domain: str, resolver: Resolver) -> list[Finding]:

@@ -20,6 +20,7 @@ class ProviderFacts:
         spf_include: the domain whose SPF record the provider asks customers to include.
         blocks: what that record contained when it was last read; the audit drops a block
             that the provider's record of today no longer passes.
+        mx_parents: parents of the hosts that take its customers' mail.
         selectors: where customers publish DKIM keys unless they chose another selector.
         default_signers: parents of the domains the provider signs as until a customer
             switches signing on. None of them is a public suffix.
@@ -31,6 +32,7 @@ class ProviderFacts:
     name: str
     spf_include: str
     blocks: tuple[str, ...]
+    mx_parents: tuple[str, ...]
     selectors: tuple[str, ...]
     default_signers: tuple[str, ...]
     signing_menu: str
@@ -63,6 +65,7 @@ PROVIDERS: Mapping[MailProvider, ProviderFacts] = MappingProxyType(
                 "2a00:1450:4864::/56",
                 "2c0f:fb50:4864::/56",
             ),
+            mx_parents=("google.com", "googlemail.com"),  # https://support.google.com/a/answer/140034
             selectors=("google",),
             default_signers=("gappssmtp.com",),
             signing_menu="Google Admin, Apps, Google Workspace, Gmail, Authenticate email, then Start authentication",
@@ -86,6 +89,9 @@ PROVIDERS: Mapping[MailProvider, ProviderFacts] = MappingProxyType(
                 "2a01:111:f403:c000::/51",
                 "2a01:111:f403:f000::/52",
             ),
+            # The second is the form for domains with DNSSEC:
+            # https://learn.microsoft.com/en-us/purview/how-smtp-dane-works
+            mx_parents=("mail.protection.outlook.com", "mx.microsoft"),
             selectors=("selector1", "selector2"),
             default_signers=("onmicrosoft.com", "onmicrosoft.us", "onmschina.cn"),
             signing_menu="Microsoft Defender portal, Email & collaboration, Policies & rules, Threat policies, "

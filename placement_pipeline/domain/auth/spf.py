@@ -65,6 +65,21 @@ class SpfResult:
     is_over_limit: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SpfOutcome:
+    """SPF of one delivery.
+
+    Attributes:
+        verdict: None where nobody said.
+        domain: the envelope domain it is about.
+        is_aligned: whether that domain aligns with From; None where that is not known.
+    """
+
+    verdict: SpfVerdict | None = None
+    domain: str = ""
+    is_aligned: bool | None = None
+
+
 async def check_host(
     address: IPv4Address | IPv6Address, mail_from: str, resolver: Resolver, helo: str = ""
 ) -> SpfResult:

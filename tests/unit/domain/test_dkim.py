@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.auth.dkim import Signature, SignatureState, judge_signatures, verify_signatures
-from placement_pipeline.domain.auth.dkim_keys import KeyState, read_key
+from placement_pipeline.domain.auth.dkim_keys import KeyState, audit_keys, read_key
+from placement_pipeline.domain.auth.dns import NoData
+from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.words import MailProvider
 from tests.unit.domain.zones import ZoneResolver, key_record, mail, short_key_record, sign
 
 NOW = datetime.now(UTC)
@@ -184,3 +187,10 @@ async def test_hostile_messages_take_bounded_time(raw: bytes) -> None:
     for attempt in (signed, signed.replace(b"h=from", h + b" z=from"), b"DKIM-Signature: b" + b"\r\n " * 9000 + raw):
         await verify(attempt)
     assert datetime.now(UTC) - started < timedelta(seconds=3)
+
+
+async def test_a_nonexistent_alias_domain_is_missing_not_unknown() -> None:
+    findings = await audit_keys(
+        "acme.example", ("google",), PROVIDERS[MailProvider.GOOGLE], ZoneResolver({}, NoData(True))
+    )
+    assert [finding.code for finding in findings] == ["dkim_key_missing"]

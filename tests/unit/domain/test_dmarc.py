@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.auth.dkim import Signature, SignatureState
-from placement_pipeline.domain.auth.dmarc import SpfOutcome, audit_dmarc, judge_dmarc
+from placement_pipeline.domain.auth.dmarc import audit_dmarc, judge_dmarc
 from placement_pipeline.domain.auth.dmarc_records import AppliedPolicy, find_policy, is_aligned, read_record, walk_tree
 from placement_pipeline.domain.auth.dns import CannotTell, Failure
-from placement_pipeline.domain.auth.spf import SpfVerdict
+from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
 from tests.unit.domain.zones import Zone, ZoneResolver
 
 RECORD = "v=DMARC1; p=reject; sp=quarantine"

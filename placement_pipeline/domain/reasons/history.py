@@ -1,0 +1,38 @@
+"""A mailbox's past, and how Pipedrive is joined to it."""
+
+from placement_pipeline.domain.reasons.code import FAIL, PASS, UNKNOWN, WARN, ReasonCode
+
+REASONS: dict[str, ReasonCode] = {
+    "mailbox_cold": ReasonCode(
+        "history",
+        FAIL,
+        "The mailbox is new, or has hardly sent in weeks; filters know nothing good of it.",
+        "Send a few ordinary mails a day from this mailbox for four weeks before using it for outreach.",
+    ),
+    "mailbox_warming": ReasonCode(
+        "history",
+        WARN,
+        "The mailbox sends, but not for long or not every week.",
+        "Keep the volume of this mailbox low and steady for some weeks more.",
+    ),
+    "mailbox_warm": ReasonCode("history", PASS, "The mailbox has sent steadily for weeks."),
+    "history_unknown": ReasonCode(
+        "history",
+        UNKNOWN,
+        "The Sent folder could not be read well enough to judge.",
+        "Reconnect this mailbox with a scope that may read its Sent folder.",
+    ),
+    "sync_two_way": ReasonCode("sync", PASS, "Pipedrive is joined to the mailbox both ways."),
+    "sync_smart_bcc": ReasonCode(
+        "sync",
+        WARN,
+        "The sync fell back to Smart BCC: Pipedrive sees copies only, and replies are lost to it.",
+        "Reconnect this mailbox in Pipedrive: Personal preferences, Email sync.",
+    ),
+    "sync_off": ReasonCode(
+        "sync",
+        WARN,
+        "Pipedrive is not joined to the mailbox.",
+        "Connect this mailbox in Pipedrive: Personal preferences, Email sync.",
+    ),
+}

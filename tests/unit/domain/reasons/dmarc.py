@@ -1,0 +1,39 @@
+"""Cases of the reason codes in ``domain.reasons.dmarc``."""
+
+from placement_pipeline.domain.auth.dmarc import audit_dmarc
+from tests.unit.domain.reasons.cases import TIMEOUT, Case, Pair, message
+from tests.unit.domain.zones import (
+    ZoneResolver,
+    google_header,
+    mail,
+    sign,
+)
+
+
+def dmarc(*records: str) -> Case:
+    return lambda: audit_dmarc("acme.example", ZoneResolver({"_dmarc.acme.example": {"TXT": list(records)}}))
+
+
+def dmarc_timing_out() -> Case:
+    return lambda: audit_dmarc("acme.example", ZoneResolver({"_dmarc.acme.example": TIMEOUT}))
+
+
+SIGNED = message(sign(mail(), "acme.example"))
+
+
+SIGNED_BY_PROVIDER = sign(mail(), "acme-example.20230601.gappssmtp.com")
+
+
+CASES: dict[str, Pair] = {
+    "dmarc_ok": Pair(dmarc("v=DMARC1; p=quarantine"), dmarc("v=DMARC1; p=quarantine; t=y")),
+    "dmarc_missing": Pair(dmarc("v=dmarc1; p=reject"), dmarc("v=DMARC1;p=reject")),
+    "dmarc_policy_none": Pair(dmarc("v=DMARC1; p=none"), dmarc("v=DMARC1; p=reject; t=y")),
+    "dmarc_syntax": Pair(dmarc("v=DMARC1; p=rejct; rua=mailto:d@acme.example"), dmarc("v=DMARC1; p=none; x=y;")),
+    "dmarc_multiple": Pair(dmarc("v=DMARC1; p=none", "v=DMARC1; p=reject"), dmarc("v=DMARC1; p=none", "other")),
+    "dmarc_unknown": Pair(dmarc_timing_out(), dmarc("other")),
+    "dmarc_pass": Pair(message(google_header("pass", "a@acme.example") + mail()), message(SIGNED_BY_PROVIDER)),
+    "dmarc_fail": Pair(
+        message(google_header("pass", "a@primary.test") + SIGNED_BY_PROVIDER), message(SIGNED_BY_PROVIDER)
+    ),
+    "dmarc_none": Pair(message(sign(mail(), "acme.example"), record=None), SIGNED),
+}
