@@ -1,216 +1,251 @@
-"""SPF: is there one valid record, and does mail sent through the provider really pass it.
+"""SPF of one client: ``check_host()`` as RFC 7208 section 4 defines it.
 
-"Includes the provider" is judged by effect: ``check_host()`` is evaluated for an address
-of every block the provider sends from. ``?include``, terms after ``all``, ``redirect``
-and flattened lists fool a search for a substring both ways. The evaluator is spftrace;
-nothing of it shows outside this module.
+How a record is read is ``spf_records`` and ``spf_macros``, what may be asked is
+``spf_lookups``. What a record is worth for a domain that sends through a provider is
+``spf_audit``, what SPF said of one delivery is ``spf_delivery``.
 """
 
-import asyncio
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
-import spftrace
+from placement_pipeline.domain.auth.alignment import is_at_or_below, normalize_domain
+from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
+from placement_pipeline.domain.auth.spf_lookups import Address, Lookups, SpfError, permerror
+from placement_pipeline.domain.auth.spf_macros import MacroError, MacroString, read_explanation
+from placement_pipeline.domain.auth.spf_records import Directive, Mechanism, SpfRecord, parse_record, select_records
+from placement_pipeline.domain.auth.spf_results import SpfOutcome, SpfProblem, SpfResult, SpfVerdict
 
-from placement_pipeline.domain.auth.dns import (
-    Answer,
-    BadName,
-    CannotTell,
-    Data,
-    Failure,
-    NoData,
-    RecordType,
-    Resolver,
-)
-from placement_pipeline.domain.auth.providers import ProviderFacts
-from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+__all__ = ["SpfOutcome", "SpfProblem", "SpfResult", "SpfVerdict", "check_host"]
 
-# RFC 7208 section 4.5: the version is followed by a space or the end, and compared without regard to case.
-_VERSION = re.compile(r"v=spf1(?: |$)", re.IGNORECASE)
-_TIME_LIMIT_SECONDS = 30.0
-
-
-class SpfVerdict(StrEnum):
-    """The results of RFC 7208 section 2.6."""
-
-    NONE = "none"
-    NEUTRAL = "neutral"
-    PASS = "pass"
-    FAIL = "fail"
-    SOFTFAIL = "softfail"
-    TEMPERROR = "temperror"
-    PERMERROR = "permerror"
-
-
-@dataclass(frozen=True, slots=True)
-class SpfResult:
-    """What ``check_host()`` came to.
-
-    Attributes:
-        verdict: RFC 7208 section 2.6.
-        detail: why, where the verdict is an error; empty elsewhere.
-        explanation: the ``exp=`` text of a fail, if there is one.
-        lookup_count: terms that cost a DNS look-up (at most 10 are allowed).
-        void_lookup_count: look-ups that found nothing (at most 2 are allowed).
-        is_over_limit: a permerror because of one of those limits.
-    """
-
-    verdict: SpfVerdict
-    detail: str = ""
-    explanation: str | None = None
-    lookup_count: int = 0
-    void_lookup_count: int = 0
-    is_over_limit: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SpfOutcome:
-    """SPF of one delivery.
-
-    Attributes:
-        verdict: None where nobody said.
-        domain: the envelope domain it is about.
-        is_aligned: whether that domain aligns with From; None where that is not known.
-    """
-
-    verdict: SpfVerdict | None = None
-    domain: str = ""
-    is_aligned: bool | None = None
+_VERDICTS = {"+": SpfVerdict.PASS, "-": SpfVerdict.FAIL, "~": SpfVerdict.SOFTFAIL, "?": SpfVerdict.NEUTRAL}
+# Macros that spell out whose mail it is.
+_PERSONAL = frozenset("sl")
+_MAX_NAME, _MAX_LABEL = 253, 63
 
 
 async def check_host(
-    address: IPv4Address | IPv6Address, mail_from: str, resolver: Resolver, helo: str = ""
+    address: Address,
+    mail_from: str,
+    resolver: Resolver,
+    helo: str = "",
+    receiver: str = "unknown",
+    timestamp: int = 0,
+    are_voids_counted_by_term: bool = False,
 ) -> SpfResult:
     """Evaluate SPF for one client address (RFC 7208 section 4).
 
+    Time is not limited here; questions are: ten terms with their hosts.
+
     Args:
-        address: the client's.
-        mail_from: the envelope sender, or a bare domain; empty for a bounce.
+        address: the client's. An IPv4-mapped IPv6 address is the IPv4 address.
+        mail_from: the envelope sender, or a bare domain; empty for a bounce, which is judged
+            as ``postmaster`` of the client's name.
         resolver: answers the questions.
-        helo: the client's name; the sender's domain by default.
+        helo: the client's name, where it is known.
+        receiver: what ``%{r}`` of an explanation says.
+        timestamp: what ``%{t}`` of an explanation says, in seconds since 1970.
+        are_voids_counted_by_term: RFC 7208 section 4.6.4 limits the terms whose look-ups find
+            nothing, receivers mostly count the look-ups; an ``mx`` of three hosts without
+            IPv6 is one of the former and three of the latter.
     """
-    # An evaluator holds the state of one evaluation. Its own cap on questions would turn
-    # a legal record into a permerror, so the limits are the RFC's and the time.
-    limits = spftrace.Limits(time_limit=_TIME_LIMIT_SECONDS, max_queries=None)
-    evaluator = spftrace.Evaluator(_Transport(resolver), limits, receiver="unknown")
-    result = await evaluator.evaluate(str(address), mail_from, helo)
-    detail = next((str(event.data["reason"]) for event in result.trace.events if event.kind == "exit"), "")
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    lookups = Lookups(address, resolver, are_voids_counted_by_term)
+    evaluation = _Evaluation(lookups, mail_from, normalize_domain(helo))
+    match: _Match | None = None
+    explanation: str | None = None
+    problem: SpfProblem | None = None
+    try:
+        match = await evaluation.check(evaluation.sender_domain)
+        verdict, detail = match.verdict, match.detail
+    except SpfError as error:
+        verdict, detail, problem = error.verdict, error.detail, error.problem
+    if match is not None and match.explanation is not None and verdict is SpfVerdict.FAIL:
+        explanation = await evaluation.explain(match.explanation, match.domain, receiver, timestamp)
     return SpfResult(
-        SpfVerdict(result.result),
+        verdict,
         detail,
-        result.explanation,
-        result.dns_terms_used,
-        result.void_lookups_used,
-        evaluator.limits.exceeded,
+        explanation,
+        lookups.lookup_count,
+        lookups.void_count,
+        problem,
+        evaluation.show(match.domain) if match is not None and match.term else "",
+        match.term if match is not None else "",
+        lookups.doubt_about(verdict),
     )
 
 
-async def audit_spf(domain: str, provider: ProviderFacts, resolver: Resolver) -> list[Finding]:
-    """Findings on an envelope domain whose mail is sent through this provider.
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """How the evaluation of one domain ended without an error."""
 
-    Returns:
-        Exactly one finding.
-    """
-    answer = await resolver.ask(domain, "TXT")
-    match answer:
-        case CannotTell() | BadName():
-            return [_finding("spf_unknown", domain, {"asked": domain}, detail=str(answer))]
-        case NoData():
-            return [_finding("spf_missing", domain, {"asked": domain}, include=provider.spf_include)]
-        case Data(records=texts):
-            found = [text for text in texts if _VERSION.match(text)]
-    if not found:
-        return [_finding("spf_missing", domain, {"asked": domain}, include=provider.spf_include)]
-    if len(found) > 1:
-        names = {"include": provider.spf_include, "count": len(found)}
-        return [_finding("spf_multiple", domain, {"records": found}, **names)]
-    return [await _audit_provider(domain, found[0], provider, resolver)]
+    verdict: SpfVerdict
+    domain: str
+    detail: str = ""
+    term: str = ""
+    explanation: MacroString | None = None
 
 
-async def _audit_provider(domain: str, record: str, provider: ProviderFacts, resolver: Resolver) -> Finding:
-    samples = provider.sample_addresses()
-    results = await asyncio.gather(*(_sample(address, domain, provider, resolver) for address in samples))
-    passed, refused, unknown, stale = _Group(), _Group(), _Group(), _Group()
-    for block, result in zip(provider.blocks, results, strict=True):
-        if result is None:
-            stale.add(block)
-        elif result.verdict is SpfVerdict.PASS:
-            passed.add(block)
-        elif result.verdict is SpfVerdict.TEMPERROR:
-            unknown.add(block, result.detail)
-        elif result.verdict is SpfVerdict.PERMERROR:
-            code = "spf_lookup_limit" if result.is_over_limit else "spf_syntax"
-            return _finding(code, domain, {"record": record, "block": block}, detail=result.detail)
-        else:
-            refused.add(block, str(result.verdict))
-    known = [result for result in results if result is not None]
-    evidence: dict[str, JSON] = {
-        "record": record,
-        "lookups": max((result.lookup_count for result in known), default=0),
-        "passing": passed.blocks,
-        "not_passing": refused.blocks,
-        "results": sorted(refused.details),
-        "not_judged": unknown.blocks + stale.blocks,
-    }
-    names = {"include": provider.spf_include, "provider": provider.name}
-    if refused.blocks:
-        return _finding("spf_provider_partial" if passed.blocks else "spf_provider_missing", domain, evidence, **names)
-    if unknown.blocks or not passed.blocks:
-        detail = next(iter(sorted(unknown.details)), f"{provider.spf_include} does not pass any known sending address")
-        return _finding("spf_unknown", domain, evidence, detail=detail)
-    return _finding("spf_ok", domain, evidence)
+class _Evaluation:
+    """One call of ``check_host()``: its arguments, which all the records that it reaches share."""
+
+    def __init__(self, lookups: Lookups, mail_from: str, helo: str) -> None:
+        local, _, domain = (mail_from or helo).rpartition("@")
+        self.sender_domain = normalize_domain(domain)
+        self._local = local or "postmaster"
+        self._helo = helo
+        self._lookups = lookups
+        self._names: list[str] | None = None
+        self._personal: dict[str, str] = {}
+
+    async def check(self, domain: str) -> _Match:
+        """Evaluate the record of one domain (RFC 7208 sections 4.3 to 4.7)."""
+        shown = self.show(domain)
+        if not _is_multi_label(domain):
+            return _Match(SpfVerdict.NONE, domain, f"'{shown}' is no domain name")
+        record = await self._find_record(domain)
+        if record is None:
+            return _Match(SpfVerdict.NONE, domain, f"{shown} has no SPF record")
+        for directive in record.directives:
+            if await self._matches(directive, domain):
+                return _Match(_VERDICTS[directive.qualifier], domain, "", directive.text, record.explanation)
+        if record.redirect is None:
+            return _Match(SpfVerdict.NEUTRAL, domain)
+        term = f"'redirect={record.redirect.text}' in the record of {shown}"
+        self._lookups.count_term(term)
+        with self._adverse(True):
+            target = await self._expand(record.redirect, domain)
+        return await self._check_named(target or "", term)
+
+    async def explain(self, target: MacroString, domain: str, receiver: str, timestamp: int) -> str | None:
+        """The text that ``exp=`` names; None for whatever goes wrong on the way (RFC 7208 section 6.2)."""
+        name = await self._expand(target, domain, is_limited=False)
+        answer = await self._lookups.resolver.ask(name, "TXT") if name else None
+        if not isinstance(answer, Data) or len(answer.records) != 1:
+            return None
+        try:
+            text = read_explanation(answer.records[0])
+        except MacroError:
+            return None
+        values = await self._values(text, domain, is_limited=False)
+        values |= {"c": str(self._lookups.address), "r": receiver, "t": str(timestamp)}
+        if not all(values[letter].isascii() for letter in text.letters):
+            return None
+        explanation = text.as_explanation(values)
+        return explanation if explanation.isprintable() else None
+
+    def show(self, domain: str) -> str:
+        """A domain as messages may name it: as it is written where a local part is in it."""
+        return self._personal.get(domain, domain)
+
+    async def _find_record(self, domain: str) -> SpfRecord | None:
+        answer = await self._lookups.resolver.ask(domain, "TXT")
+        match answer:
+            case CannotTell():
+                raise SpfError(SpfVerdict.TEMPERROR, f"TXT of {self.show(domain)}: {answer}")
+            case NoData() | BadName():
+                return None
+            case Data(records=texts):
+                found = select_records(texts)
+        if len(found) > 1:
+            raise permerror(SpfProblem.SEVERAL_RECORDS, f"{self.show(domain)} has {len(found)} SPF records")
+        if not found:
+            return None
+        record = parse_record(found[0])
+        if record.faults:
+            raise permerror(SpfProblem.SYNTAX, f"{record.faults[0]}, in the record of {self.show(domain)}")
+        return record
+
+    async def _check_named(self, domain: str, term: str) -> _Match:
+        """Evaluate a record that another one names: there has to be one (RFC 7208 sections 5.2 and 6.1)."""
+        match = await self.check(domain)
+        if match.verdict is SpfVerdict.NONE:
+            raise permerror(SpfProblem.NO_RECORD, f"{term}: {match.detail}")
+        return match
+
+    async def _matches(self, directive: Directive, domain: str) -> bool:
+        if directive.mechanism is Mechanism.ALL:
+            return True
+        if directive.network is not None:
+            return self._lookups.address in directive.network
+        with self._adverse(directive.qualifier != "+"):
+            return await self._looks_up(directive, domain)
+
+    async def _looks_up(self, directive: Directive, domain: str) -> bool:
+        term = f"'{directive.text}' in the record of {self.show(domain)}"
+        self._lookups.count_term(term)
+        name = domain if directive.target is None else await self._expand(directive.target, domain)
+        if name is None:
+            return False
+        match directive.mechanism:
+            case Mechanism.INCLUDE:
+                return (await self._check_named(name, term)).verdict is SpfVerdict.PASS
+            case Mechanism.EXISTS:
+                return await self._lookups.exists(name, term)
+            case Mechanism.A:
+                return await self._lookups.is_host(name, directive, term)
+            case Mechanism.MX:
+                return await self._lookups.is_exchanger(name, directive, term)
+            case _:
+                wanted = name.rstrip(".").lower()
+                return any(is_at_or_below(one, wanted) for one in await self._lookups.client_names(term))
+
+    @contextmanager
+    def _adverse(self, is_adverse: bool) -> Iterator[None]:
+        """Have doubts count even against a pass while this lasts."""
+        before = self._lookups.is_adverse
+        self._lookups.is_adverse = before or is_adverse
+        yield
+        self._lookups.is_adverse = before
+
+    async def _expand(self, spec: MacroString, domain: str, is_limited: bool = True) -> str | None:
+        """The name a ``domain-spec`` stands for; None where it can stand for none."""
+        if not spec.letters:
+            return spec.as_name({})
+        values = await self._values(spec, domain, is_limited)
+        # RFC 8616 section 4: what has a non-ASCII local part in it matches nothing.
+        if not all(values[letter].isascii() for letter in spec.letters):
+            return None
+        if "h" in spec.letters and not self._helo and is_limited:
+            place = self.show(domain)
+            self._lookups.note_doubt(f"'{spec.text}' in the record of {place} depends on the client's name (%{{h}})")
+        name = spec.as_name(values)
+        if spec.letters & _PERSONAL or domain in self._personal:
+            self._personal[name] = spec.text
+        return name
+
+    async def _values(self, spec: MacroString, domain: str, is_limited: bool) -> dict[str, str]:
+        """What the macros of a text stand for (RFC 7208 section 7.2)."""
+        address = self._lookups.address
+        is_ipv4 = address.version == 4
+        values = {
+            "s": f"{self._local}@{self.sender_domain}",
+            "l": self._local,
+            "o": self.sender_domain,
+            "d": domain,
+            "i": str(address) if is_ipv4 else ".".join(f"{int(address):032X}"),
+            "v": "in-addr" if is_ipv4 else "ip6",
+            "h": self._helo,
+        }
+        if "p" in spec.letters:
+            values["p"] = await self._client_name(spec, domain, is_limited)
+        return values
+
+    async def _client_name(self, spec: MacroString, domain: str, is_limited: bool) -> str:
+        """What ``%{p}`` says (RFC 7208 section 7.3)."""
+        if self._names is None:
+            term = f"'{spec.text}' in the record of {self.show(domain)}"
+            self._names = await self._lookups.client_names(term, is_limited)
+        own = domain.rstrip(".").lower()
+        below = (name for name in self._names if is_at_or_below(name, own))
+        return own if own in self._names else next(below, next(iter(self._names), "unknown"))
 
 
-async def _sample(
-    address: IPv4Address | IPv6Address, domain: str, provider: ProviderFacts, resolver: Resolver
-) -> SpfResult | None:
-    """The result for one sample; None where the provider itself no longer sends from there."""
-    result = await check_host(address, domain, resolver)
-    if result.verdict in (SpfVerdict.PASS, SpfVerdict.TEMPERROR, SpfVerdict.PERMERROR):
-        return result
-    own = await check_host(address, provider.spf_include, resolver)
-    if own.verdict is SpfVerdict.TEMPERROR:
-        return own
-    return result if own.verdict is SpfVerdict.PASS else None
-
-
-class _Group:
-    def __init__(self) -> None:
-        self.blocks: list[str] = []
-        self.details: set[str] = set()
-
-    def add(self, block: str, detail: str = "") -> None:
-        self.blocks.append(block)
-        if detail:
-            self.details.add(detail)
-
-
-class _Transport(spftrace.BaseResolver):
-    """Our resolver as spftrace's transport."""
-
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
-
-    async def _lookup(self, name: str, rtype: RecordType) -> tuple[str, list[str]]:  # type: ignore[override]
-        return _as_transport(await self._resolver.ask(name, rtype), rtype)
-
-
-def _as_transport(answer: Answer, record_type: RecordType) -> tuple[str, list[str]]:
-    match answer:
-        case Data(records=records):
-            if record_type == "MX":
-                records = tuple(record.partition(" ")[2].rstrip(".") for record in records)
-            return "NOERROR", list(records)
-        case NoData(is_nxdomain=is_nxdomain):
-            return ("NXDOMAIN" if is_nxdomain else "NOERROR"), []
-        case CannotTell(failure=failure):
-            return ("TIMEOUT" if failure is Failure.TIMEOUT else "SERVFAIL"), []
-        case BadName():
-            # A name that a macro made unusable names nothing (RFC 7208 section 4.8).
-            return "NXDOMAIN", []
-
-
-def _finding(code: str, domain: str, evidence: dict[str, JSON], **names: object) -> Finding:
-    return make_finding(code, SubjectKind.DOMAIN, domain, evidence, domain=domain, **names)
+def _is_multi_label(domain: str) -> bool:
+    labels = domain.removesuffix(".").split(".")
+    if domain.startswith("["):
+        return False  # an address literal, which a client may give as its name
+    is_well_formed = all(0 < len(label) <= _MAX_LABEL for label in labels)
+    return len(labels) > 1 and is_well_formed and len(domain) <= _MAX_NAME + 1 and domain.isascii()
