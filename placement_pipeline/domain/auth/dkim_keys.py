@@ -1,4 +1,4 @@
-"""DKIM keys in DNS: what stands at a selector, and what that means for a sending domain.
+"""DKIM keys in DNS: what stands at a domain's selectors, and what that means for its mail.
 
 A key in DNS proves no signing; what received mail was signed with is in ``dkim``. The
 key is fetched and classified here because dkimpy says the same False for a missing, a
@@ -6,66 +6,23 @@ revoked and an unreadable key, and for DNS that does not answer.
 """
 
 import asyncio
-import base64
-import binascii
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterable, Mapping, Sequence
 
-from dkim.crypto import UnparsableKeyError, parse_public_key
-
+from placement_pipeline.domain.auth.alignment import normalize_domain
+from placement_pipeline.domain.auth.dkim_records import DkimKey, KeyState, is_other_kind, read_key, read_tags
 from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 
-_MIN_BITS = 1024  # RFC 8301 section 3.2: verifiers must not accept less
-_GOOD_BITS = 2048  # RFC 8301 section 3.2: signers should use at least this
-_MAX_BITS = 8192  # a longer key costs every verifier more than anyone would pay
-_ED25519_BYTES = 32
-_TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+__all__ = ["GOOD_BITS", "DkimKey", "KeyState", "audit_keys", "fetch_key", "read_key", "read_tags"]
 
+GOOD_BITS = 2048
+"""RFC 8301 section 3.2: signers should use at least this."""
 
-class KeyState(StrEnum):
-    """What stands at a selector."""
-
-    USABLE = "usable"
-    MISSING = "missing"
-    DANGLING = "dangling"
-    REVOKED = "revoked"
-    SHORT = "short"
-    MALFORMED = "malformed"
-    MULTIPLE = "multiple"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class DkimKey:
-    """The key record of one selector.
-
-    Attributes:
-        name: the name asked, ``google._domainkey.acme.example``.
-        state: what was found there.
-        record: the TXT record, where there is one.
-        chain: CNAME targets followed.
-        detail: what is wrong, where something is.
-        algorithm: ``rsa`` or ``ed25519``.
-        bits: the key's length.
-        is_testing: ``t=y``.
-        is_strict: ``t=s``: the signature's ``i=`` must be in ``d=`` itself.
-        hashes: the ``h=`` list; empty allows all.
-    """
-
-    name: str
-    state: KeyState
-    record: str = ""
-    chain: tuple[str, ...] = ()
-    detail: str = ""
-    algorithm: str = "rsa"
-    bits: int = 0
-    is_testing: bool = False
-    is_strict: bool = False
-    hashes: tuple[str, ...] = ()
+_SURE_BITS = 4096  # RFC 8301 section 3.2: verifiers need not take more
+_EMPTY = (KeyState.DANGLING, KeyState.REVOKED, KeyState.MISSING)
+_BROKEN = (KeyState.SHORT, KeyState.MALFORMED, KeyState.MULTIPLE)
+_NO_MENU = "the signing settings of the service that sends the mail"
 
 
 async def fetch_key(domain: str, selector: str, resolver: Resolver) -> DkimKey:
@@ -77,150 +34,95 @@ async def fetch_key(domain: str, selector: str, resolver: Resolver) -> DkimKey:
             return DkimKey(name, KeyState.UNKNOWN, detail=str(answer))
         case NoData(chain=chain):
             return DkimKey(name, KeyState.DANGLING if chain else KeyState.MISSING, chain=chain)
-        case Data(records=(record,), chain=chain):
-            return read_key(name, record, chain)
         case Data(records=records, chain=chain):
-            return DkimKey(name, KeyState.MULTIPLE, " | ".join(records), chain, f"{len(records)} TXT records")
-
-
-def read_key(name: str, record: str, chain: tuple[str, ...] = ()) -> DkimKey:
-    """Classify a key record (RFC 6376 section 3.6.1). Never raises.
-
-    Args:
-        name: where it was found.
-        record: the TXT record, strings joined.
-        chain: CNAME targets followed on the way.
-    """
-
-    def broken(detail: str) -> DkimKey:
-        return DkimKey(name, KeyState.MALFORMED, record, chain, detail)
-
-    tags = read_tags(record)
-    if tags is None:
-        return broken("it is not a list of tag=value")
-    if "v" in tags and (tags["v"] != "DKIM1" or next(iter(tags)) != "v"):
-        return broken("v= must be DKIM1 and stand first")
-    if "p" not in tags:
-        return broken("p= is not there")
-    public = re.sub(r"\s", "", tags["p"])
-    if not public:
-        return DkimKey(name, KeyState.REVOKED, record, chain, "p= is empty")
-    services = _listed(tags.get("s", "*"))
-    if not {"*", "email"} & set(services):
-        return broken("s= does not allow email")
-    algorithm = tags.get("k", "rsa")
-    try:
-        bits = _count_bits(algorithm, base64.b64decode(public, validate=True))
-    except (ValueError, binascii.Error) as error:
-        return broken(f"p= holds no {algorithm} key ({error})")
-    flags = _listed(tags.get("t", ""))
-    return DkimKey(
-        name,
-        KeyState.SHORT if algorithm == "rsa" and bits < _MIN_BITS else KeyState.USABLE,
-        record,
-        chain,
-        f"{bits} bits" if algorithm == "rsa" and bits < _MIN_BITS else "",
-        algorithm,
-        bits,
-        "y" in flags,
-        "s" in flags,
-        _listed(tags.get("h", "")),
-    )
-
-
-def read_tags(text: str) -> dict[str, str] | None:
-    """A tag=value list (RFC 6376 section 3.2), in order; None where it is none."""
-    tags: dict[str, str] = {}
-    specs = text.split(";")
-    if not specs[-1].strip():
-        specs.pop()
-    for spec in specs:
-        name, equals, value = spec.partition("=")
-        name = name.strip()
-        if not equals or not _TAG.fullmatch(name) or name in tags:
-            return None
-        tags[name] = value.strip()
-    return tags or None
+            others = [record for record in records if is_other_kind(record)]
+            if len(records) == 1 or len(others) == len(records):
+                return read_key(name, records[0], chain)
+            # Undefined even where one alone is a key (RFC 6376 section 3.6.2.2): some verifiers take the
+            # first, some any, some refuse the whole answer.
+            count = f"{len(records)} TXT records" + (f", {len(others)} of them of another kind" if others else "")
+            return DkimKey(name, KeyState.MULTIPLE, " | ".join(records), chain, count)
 
 
 async def audit_keys(
-    domain: str, selectors: Iterable[str], provider: ProviderFacts, resolver: Resolver
+    domain: str, providers: Sequence[ProviderFacts], selectors: Iterable[str], resolver: Resolver
 ) -> list[Finding]:
     """Findings on the keys of a From domain.
 
-    A missing, dangling or revoked selector is only a fault where no other selector holds
-    a usable key: providers keep a second selector for rotation, and old ones are revoked.
-
     Args:
         domain: the From domain.
-        selectors: where to look: the provider's, and those seen in received mail.
-        provider: whose menus the remedies name.
-        resolver: answers the questions.
+        providers: each of them must be served: by a usable key at one of its own selectors or
+            at one of ``selectors``. Its other selectors may be empty; they are for rotation.
+        selectors: named by the user or seen in mail just received. Each is held to account by
+            itself, because mail signed with it is verified with what stands there.
+        resolver: answers the questions, all at once and each asked once.
 
     Returns:
-        One finding for each code that applies, in a stable order.
+        One finding for each code that applies, in a stable order; never none.
     """
-    keys = await asyncio.gather(*(fetch_key(domain, selector, resolver) for selector in dict.fromkeys(selectors)))
-    usable = [key for key in keys if key.state is KeyState.USABLE]
-    findings = []
-    if usable:
-        findings.append(_finding("dkim_key_ok", domain, provider, usable))
-    if weak := [key for key in usable if key.algorithm == "rsa" and key.bits < _GOOD_BITS]:
-        findings.append(_finding("dkim_key_weak", domain, provider, weak))
-    if testing := [key for key in usable if key.is_testing]:
-        findings.append(_finding("dkim_key_testing", domain, provider, testing))
-    for state in (KeyState.SHORT, KeyState.MALFORMED, KeyState.MULTIPLE, KeyState.UNKNOWN):
-        if held := [key for key in keys if key.state is state]:
-            findings.append(_finding(f"dkim_key_{state}", domain, provider, held))
-    if not findings:
-        for state in (KeyState.DANGLING, KeyState.REVOKED):
-            if held := [key for key in keys if key.state is state]:
-                findings.append(_finding(f"dkim_key_{state}", domain, provider, held))
-    if not findings:
-        findings.append(_finding("dkim_key_missing", domain, provider, keys))
-    return findings
-
-
-def _count_bits(algorithm: str, key: bytes) -> int:
-    if algorithm == "ed25519":
-        if len(key) != _ED25519_BYTES:
-            raise ValueError(f"{len(key)} bytes")
-        return 256
-    if algorithm != "rsa":
-        raise ValueError("unknown algorithm")
-    # Checked before parsing: the parser's time grows with the square of the length.
-    if len(key) > _MAX_BITS // 4:
-        raise ValueError("too long")
-    try:
-        numbers = parse_public_key(key)
-    except (UnparsableKeyError, AssertionError) as error:
-        raise ValueError("not DER") from error
-    modulus, exponent = int(numbers["modulus"]), int(numbers["publicExponent"])
-    if not 3 <= exponent < 2**64 or modulus.bit_length() > _MAX_BITS or modulus % 2 == 0:
-        raise ValueError("its numbers make no key")
-    return modulus.bit_length()
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(item.strip().lower() for item in value.split(":") if item.strip())
-
-
-def _finding(code: str, domain: str, provider: ProviderFacts, keys: Iterable[DkimKey]) -> Finding:
-    held = list(keys)
-    evidence: dict[str, JSON] = {
-        "asked": [key.name for key in held],
-        "records": [key.record for key in held if key.record],
-        "chain": [target for key in held for target in key.chain],
-        "details": [key.detail for key in held if key.detail],
+    domain = normalize_domain(domain)
+    named = tuple(dict.fromkeys(selector for text in selectors if (selector := normalize_domain(text))))
+    asked = tuple(dict.fromkeys((*(selector for facts in providers for selector in facts.selectors), *named)))
+    keys = dict(
+        zip(asked, await asyncio.gather(*(fetch_key(domain, selector, resolver) for selector in asked)), strict=True)
+    )
+    usable = [key for key in keys.values() if key.state is KeyState.USABLE]
+    held: dict[str, list[DkimKey]] = {
+        "ok": usable,
+        "weak": [key for key in usable if key.algorithm == "rsa" and key.bits < GOOD_BITS],
+        "long": [key for key in usable if key.bits > _SURE_BITS],
+        "testing": [key for key in usable if key.is_testing],
     }
+    for state in (*_BROKEN, KeyState.UNKNOWN):
+        held[state] = [key for key in keys.values() if key.state is state]
+    unserved = [key for facts in providers for key in _unserved(facts, named, keys)]
+    accountable = {key.name for key in (*unserved, *(keys[selector] for selector in named))}
+    for state in _EMPTY:
+        held[state] = [key for key in keys.values() if key.state is state and key.name in accountable]
+    findings = [_finding(f"dkim_key_{word}", domain, providers, found) for word, found in held.items() if found]
+    return findings or [_unnamed(domain)]
+
+
+def _unserved(facts: ProviderFacts, named: Iterable[str], keys: Mapping[str, DkimKey]) -> list[DkimKey]:
+    """The empty selectors that leave a provider without a key; none where it has one, or may have one."""
+    own = [keys[selector] for selector in facts.selectors]
+    if any(key.state not in _EMPTY for key in (*own, *(keys[selector] for selector in named))):
+        return []
+    # A selector where something once stood says more than its empty neighbour.
+    for state in _EMPTY:
+        if found := [key for key in own if key.state is state]:
+            return found
+    return []
+
+
+def _unnamed(domain: str) -> Finding:
+    detail = "no selector is known; name the one that the sending service uses"
+    return make_finding("dkim_key_unknown", SubjectKind.DOMAIN, domain, {"details": [detail]}, detail=detail)
+
+
+def _finding(code: str, domain: str, providers: Sequence[ProviderFacts], keys: Sequence[DkimKey]) -> Finding:
+    evidence: dict[str, JSON] = {
+        "asked": [key.name for key in keys],
+        "records": [key.record for key in keys if key.record],
+        "chain": [target for key in keys for target in key.chain],
+        "bits": [key.bits for key in keys if key.bits],
+        "details": [f"{key.name}: {key.detail}" for key in keys if key.detail],
+    }
+    owners = [facts for facts in providers if any(key.selector in facts.selectors for key in keys)] or providers
+    details = dict.fromkeys(key.detail for key in keys if key.detail)
     return make_finding(
         code,
         SubjectKind.DOMAIN,
         domain,
         {name: value for name, value in evidence.items() if value},
         domain=domain,
-        menu=provider.signing_menu,
-        name=held[0].name,
-        bits=held[0].bits,
-        detail=held[0].detail,
+        menu=", or ".join(dict.fromkeys(facts.signing_menu for facts in owners)) or _NO_MENU,
+        name=_joined(key.name for key in keys),
+        target=_joined(key.chain[-1] for key in keys if key.chain),
+        bits=_joined(str(key.bits) for key in keys),
+        detail=_joined(details),
     )
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(words))

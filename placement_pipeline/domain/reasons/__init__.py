@@ -7,14 +7,14 @@ that is not here cannot be used anywhere.
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from placement_pipeline.domain.reasons import content, dkim, dmarc, history, mx, receiver, spf, tracking
+from placement_pipeline.domain.reasons import arc, content, dkim, dmarc, history, mx, receiver, spf, tracking
 from placement_pipeline.domain.reasons.code import ReasonCode
 
 __all__ = ["REASONS", "ReasonCode"]
 
 
 def _all() -> Iterator[tuple[str, ReasonCode]]:
-    for subject in (spf, dkim, dmarc, mx, receiver, tracking, content, history):
+    for subject in (spf, dkim, arc, dmarc, mx, receiver, tracking, content, history):
         yield from subject.REASONS.items()
 
 
