@@ -2,25 +2,21 @@
 
 from placement_pipeline.domain.reasons.code import ASK_AGAIN, FAIL, PASS, UNKNOWN, WARN, ReasonCode
 
+_FIRST_RECORD = "v=DMARC1; p=none; rua=mailto:<your report mailbox>"
+
 REASONS: dict[str, ReasonCode] = {
     "dmarc_ok": ReasonCode("dmarc", PASS, "A DMARC policy of quarantine or reject is in force."),
     "dmarc_missing": ReasonCode(
         "dmarc",
         FAIL,
         "No DMARC record applies to the From domain.",
-        "Publish a TXT record at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:<your report mailbox>",
+        f"Publish a TXT record at {{place}}: {_FIRST_RECORD}",
     ),
-    "dmarc_policy_none": ReasonCode(
-        "dmarc",
-        WARN,
-        "A DMARC record applies, and its policy in force asks for nothing.",
-        "Once all mail from {domain} passes by SPF or DKIM, set p=quarantine in the record at _dmarc.{holder}.",
-    ),
-    "dmarc_syntax": ReasonCode(
+    "dmarc_unreadable": ReasonCode(
         "dmarc",
         FAIL,
-        "The DMARC record has a mistake that receivers trip over (RFC 9989 section 4.7).",
-        "Correct the TXT record at _dmarc.{holder}: {detail}.",
+        "A TXT record was meant for DMARC, and receivers do not see it as a DMARC record (RFC 9989 section 4.7).",
+        f"Rewrite the TXT record at _dmarc.{{holder}} ({{detail}}) in this form: {_FIRST_RECORD}",
     ),
     "dmarc_multiple": ReasonCode(
         "dmarc",
@@ -28,18 +24,65 @@ REASONS: dict[str, ReasonCode] = {
         "Several DMARC records stand at one name, so receivers use none of them (RFC 9989 section 4.10).",
         "Keep one v=DMARC1 TXT record at _dmarc.{holder} and delete the others.",
     ),
+    "dmarc_syntax": ReasonCode(
+        "dmarc",
+        FAIL,
+        "A mistake in the DMARC record makes receivers ignore it, or its policy (RFC 9989 sections 4.7 and 4.10.1).",
+        "Correct the TXT record at _dmarc.{holder}: {detail}.",
+    ),
+    "dmarc_mistake": ReasonCode(
+        "dmarc",
+        WARN,
+        "The DMARC record counts, but a part of it is lost or does harm.",
+        "Correct the TXT record at _dmarc.{holder}: {detail}.",
+    ),
+    "dmarc_policy_missing": ReasonCode(
+        "dmarc",
+        WARN,
+        "The DMARC record has no p=, so receivers treat it as p=none (RFC 9989 sections 4.7 and 4.10.1).",
+        "Add a policy to the TXT record at _dmarc.{holder}: p=none to watch, p=quarantine once all mail from {domain} "
+        "passes by SPF or DKIM.",
+    ),
+    "dmarc_policy_none": ReasonCode(
+        "dmarc",
+        WARN,
+        "A DMARC record applies, and its policy in force asks for nothing.",
+        "Once all mail from {domain} passes by SPF or DKIM, set {tag}=quarantine in the DMARC record at "
+        "_dmarc.{holder}.",
+    ),
+    "dmarc_testing": ReasonCode(
+        "dmarc",
+        WARN,
+        "The DMARC policy is being tested (t=y), so a milder one is in force (RFC 9989 section 4.7).",
+        "Once all mail from {domain} passes by SPF or DKIM, remove t=y from the record at _dmarc.{holder}, so that "
+        "{tag}={stated} is in force instead of {in_force}.",
+    ),
+    "dmarc_lookup_differs": ReasonCode(
+        "dmarc",
+        WARN,
+        "Receivers that still go by the public suffix list come to another DMARC result than the tree walk "
+        "(RFC 9989 section 4.10).",
+        "Receivers disagree ({detail}): {advice}.",
+    ),
     "dmarc_unknown": ReasonCode("dmarc", UNKNOWN, "DMARC could not be evaluated.", ASK_AGAIN),
     "dmarc_pass": ReasonCode("dmarc", PASS, "The message passes DMARC for its From domain."),
+    "dmarc_spf_only": ReasonCode(
+        "dmarc",
+        WARN,
+        "The message passes DMARC by SPF alone, and fails wherever it is forwarded.",
+        "Have the provider sign as {domain}: {menu}.",
+    ),
     "dmarc_fail": ReasonCode(
         "dmarc",
         FAIL,
         "Neither SPF nor DKIM passes for a domain aligned with From.",
-        "Have the provider sign as {domain}: {menu}.",
+        "To pass DMARC as {domain}, {advice}.",
     ),
     "dmarc_none": ReasonCode(
         "dmarc",
         WARN,
-        "The From domain has no DMARC record to pass or fail; receivers judge by rules of their own.",
-        "Publish a TXT record at _dmarc.{domain}: v=DMARC1; p=none; rua=mailto:<your report mailbox>",
+        "No usable DMARC record applies to the From domain, so there is nothing to pass or fail; receivers judge by "
+        "rules of their own.",
+        f"Publish a valid TXT record at _dmarc.{{holder}}: {_FIRST_RECORD}",
     ),
 }
