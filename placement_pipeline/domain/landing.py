@@ -80,6 +80,7 @@ def land(
     folder: str | None,
     inference: str | None,
     is_filter_bypassed: bool = False,
+    is_moved_by_rule: bool = False,
 ) -> Placement:
     """Placement of a message that was found.
 
@@ -90,9 +91,13 @@ def land(
         inference: Graph's ``inferenceClassification``.
         is_filter_bypassed: the receiver's own headers say that filtering was skipped
             (safe sender, allow list): the probe is void, not in the inbox.
+        is_moved_by_rule: they say that a rule of the mailbox's user decided: void too, in
+            Junk as in the inbox.
     """
     if is_filter_bypassed:
         return Placement.FILTER_BYPASSED
+    if is_moved_by_rule:
+        return Placement.MOVED_BY_RULE
     match family:
         case ProviderFamily.GMAIL | ProviderFamily.GOOGLE_WORKSPACE:
             return land_gmail(labels)

@@ -5,16 +5,23 @@ belongs to ``auth`` and ``content``. Nothing here raises for what a message cont
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
-from placement_pipeline.domain.auth.alignment import normalize_domain
+from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Larger messages are not judged; a probe has some kilobytes."""
 
 _HEADER_BYTES = 512 * 1024
 _FIELD_CHARS = 64 * 1024
+_DATE_CHARS = 80
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
+# RFC 5322 section 4.4: old syntax allows space around the dots of a domain, and a route before the address.
+_SPACED_DOT = re.compile(r"[ \t]?\.[ \t]?")
+_ROUTE = re.compile(r"<[ \t]{0,9}@[^<>:]{0,1000}:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +38,45 @@ class HeaderField:
 
 
 def read_header(raw: bytes) -> tuple[HeaderField, ...]:
-    """The header fields of a message from the top; lines that are no field are left out."""
+    """The header fields of a message from the top; lines that are no field are left out.
+
+    A saved message may begin with a byte order mark or with empty lines: they end no header.
+    """
     fields: list[tuple[str, list[str]]] = []
-    for line in raw[:_HEADER_BYTES].decode("latin-1").split("\n"):
-        text = line.rstrip("\r")
-        if not text:
+    is_in_field = False
+    text = raw[:_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").decode("latin-1")
+    for line in text.split("\n"):
+        line = line.rstrip("\r")
+        if not line:
             break
-        if text[0] in " \t":
-            if fields:
-                fields[-1][1].append(text.strip())
+        if line[0] in " \t":
+            if is_in_field:
+                fields[-1][1].append(line.strip())
             continue
-        name, colon, value = text.partition(":")
-        if colon and _FIELD_NAME.fullmatch(name.rstrip()):
+        name, colon, value = line.partition(":")
+        is_in_field = bool(colon) and _FIELD_NAME.fullmatch(name.rstrip()) is not None
+        if is_in_field:
             fields.append((name.rstrip().lower(), [value.strip()]))
     return tuple(HeaderField(name, " ".join(part for part in parts if part)[:_FIELD_CHARS]) for name, parts in fields)
 
 
 def from_domain(fields: tuple[HeaderField, ...]) -> str | None:
     """The author domain: the one domain in From. None where there is none, or several (RFC 9989 section 5.3.1)."""
-    values = [strip_comments(field.value) for field in fields if field.name == "from"]
+    values = [field.value for field in fields if field.name == "from"]
     if len(values) != 1:
         return None
-    domains = {domain for part in _split_outside_quotes(values[0], ",") if (domain := _domain_of(part))}
+    domains = set(_address_domains(strip_comments(_decode(values[0]))))
     return domains.pop() if len(domains) == 1 else None
+
+
+def received_at(fields: Iterable[HeaderField]) -> datetime | None:
+    """When the last host took the message in, by its own line (RFC 5321 section 4.4); None where it does not say."""
+    line = next((one.value for one in fields if one.name == "received"), "")
+    try:
+        moment = parsedate_to_datetime(line.rpartition(";")[2].strip()[:_DATE_CHARS])
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def domain_of_address(address: str) -> str:
@@ -88,7 +111,16 @@ def strip_comments(text: str) -> str:
     return "".join(kept)
 
 
-def _split_outside_quotes(text: str, separator: str) -> list[str]:
+def split_outside_quotes(text: str, separators: str) -> list[str]:
+    """Header text without comments, cut at these characters where they stand in no quoted string.
+
+    A quotation mark that nothing closes is a character like any other.
+    """
+    parts, is_closed = _split(text, separators)
+    return parts if is_closed else _split(text.replace('"', " "), separators)[0]
+
+
+def _split(text: str, separators: str) -> tuple[list[str], bool]:
     parts: list[list[str]] = [[]]
     is_quoted = is_escaped = False
     for char in text:
@@ -98,20 +130,48 @@ def _split_outside_quotes(text: str, separator: str) -> list[str]:
             is_escaped = True
         elif char == '"':
             is_quoted = not is_quoted
-        if char == separator and not is_quoted:
+        if not is_quoted and char in separators:
             parts.append([])
         else:
             parts[-1].append(char)
-    return ["".join(part) for part in parts]
+    return ["".join(part) for part in parts], not is_quoted
 
 
-def _domain_of(mailbox: str) -> str:
-    # The display name may hold anything, an address too; what counts stands in the last angle brackets.
-    _, opened, rest = _without_quoted(mailbox).rpartition("<")
-    address = rest.partition(">")[0] if opened else mailbox
-    local, at, domain = address.strip().rpartition("@")
-    return normalize_domain(domain) if at and local and domain else ""
+def _decode(value: str) -> str:
+    """A field's text as it was meant: UTF-8 where it is that (RFC 6532), else Latin-1."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _address_domains(text: str) -> Iterator[str]:
+    """The domain of every address in an address list: mailboxes and groups (RFC 5322 section 3.4), old forms too."""
+    for part in split_outside_quotes(_ROUTE.sub("<", text), ",;"):
+        # Display names and quoted local parts may hold anything, addresses too. What counts stands in angle
+        # brackets; without any, the whole is the address, but for the name of a group before it.
+        bare = _without_quoted(part)
+        bracketed = [piece.partition(">")[0] for piece in bare.split("<")[1:]]
+        for address in bracketed or [bare.rpartition(":")[2]]:
+            local, at, domain = address.rpartition("@")
+            name = normalize_domain(_SPACED_DOT.sub(".", domain.strip()))
+            if at and local.strip() and is_dns_name(name):
+                yield name
 
 
 def _without_quoted(text: str) -> str:
-    return re.sub(r'"(?:[^"\\]|\\.)*"', "q", text)
+    """Text with one mark in the place of each quoted string; an unclosed one ends with the text."""
+    kept: list[str] = []
+    is_quoted = is_escaped = False
+    for char in text:
+        if is_escaped:
+            is_escaped = False
+        elif char == "\\":
+            is_escaped = True
+        elif char == '"':
+            is_quoted = not is_quoted
+            kept.append('"' if is_quoted else "")
+            continue
+        if not is_quoted:
+            kept.append(char)
+    return "".join(kept)

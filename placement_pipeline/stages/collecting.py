@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Envelope, Reading, SeenMessage
-from placement_pipeline.domain.auth.receiver import read_verdict
+from placement_pipeline.domain.auth.receiver import ReceiverVerdict, read_verdict
 from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen, wants_sweep
 from placement_pipeline.domain.matching import CLOCK_SLACK, Expected, Matcher
 from placement_pipeline.domain.message import read_header
@@ -25,6 +25,9 @@ from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, sightings
 from placement_pipeline.warehouse.sightings import AwaitedProbe, KnownMessage, NewMessage, Sighting, SweepRecord
+
+_RULED = "is_moved_by_rule"
+"""Stored beside a location where the receiver's header says that a rule of the seed's user decided it."""
 
 
 def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list[str]:
@@ -139,10 +142,14 @@ class _SeedSweep:
         with self._place.engine.begin() as connection:
             test_ids = [probe.test_id for probe in self._awaited]
             earlier = sightings.load_last_sightings(connection, self._seed.id, test_ids)
+            # A header is read once, when its message is new; later sweeps know by the stored location.
+            ruled = {one.message_id for one in earlier.values() if one.location and one.location.get(_RULED)}
+            ruled |= {message.message_id for message in new if message.raw and self._verdict(message.raw).user_rule}
             seen = [
                 sighting
                 for probe in self._awaited
-                if (sighting := self._sight(probe, found.get(probe.test_id), earlier, record, bypassed)) is not None
+                if (sighting := self._sight(probe, found.get(probe.test_id), earlier, record, bypassed, ruled))
+                is not None
             ]
             sightings.save_sweep(connection, record, new, seen)
             self._mark_arrived(connection, found, record.swept_at)
@@ -159,12 +166,14 @@ class _SeedSweep:
             received_at=message.received_at,
             internet_message_id=message.internet_message_id,
             found_by=match.found_by if match else None,
-            is_filter_bypassed=match is not None and message.raw is not None and self._is_bypassed(message.raw),
+            is_filter_bypassed=match is not None
+            and message.raw is not None
+            and bool(self._verdict(message.raw).bypass),
             raw=message.raw if match else None,
         )
 
-    def _is_bypassed(self, raw: bytes) -> bool:
-        return bool(read_verdict(read_header(raw), self._seed.family).bypass)
+    def _verdict(self, raw: bytes) -> ReceiverVerdict:
+        return read_verdict(read_header(raw), self._seed.family)
 
     def _sight(
         self,
@@ -173,18 +182,21 @@ class _SeedSweep:
         earlier: Mapping[str, Sighting],
         record: SweepRecord,
         bypassed: set[str],
+        ruled: set[str | None],
     ) -> Sighting | None:
         """The probe's placement at this sweep; None for one that nobody has sent."""
         if message is not None:
-            location = message.location
+            location, is_ruled = message.location, message.provider_message_id in ruled
             placement = land(
                 self._seed.family,
                 location.labels,
                 location.folder,
                 location.inference,
-                message.provider_message_id in bypassed,
+                is_filter_bypassed=message.provider_message_id in bypassed,
+                is_moved_by_rule=is_ruled,
             )
-            return Sighting(probe.test_id, placement, asdict(location), message.provider_message_id)
+            stored = asdict(location) | ({_RULED: True} if is_ruled else {})
+            return Sighting(probe.test_id, placement, stored, message.provider_message_id)
         before = earlier.get(probe.test_id)
         if before is not None and before.message_id is not None:
             return before  # it was there; that it is gone now, or cannot be read, does not unsay it

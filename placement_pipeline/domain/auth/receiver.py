@@ -1,77 +1,38 @@
 """What the receiver itself decided, read from the header fields it wrote.
 
 Anyone can put an Authentication-Results field into a message, and mail that left
-Exchange Online carries a left-over ``dkim=none; dmarc=none``. So only the topmost run of
-such fields in the receiver's own territory counts: above the author's fields, and no
-further down than the Received lines of the host that took the message in. What the
-signatures are really worth is in ``dkim``.
+Exchange Online carries a left-over ``dkim=none; dmarc=none`` under the recipient's name.
+So only fields in the receiver's own part of the header count (RFC 8601 sections 5 and
+7.1): which they are is in ``receiver_results``. What the signatures are really worth is
+in ``dkim``; what Microsoft's codes mean is in ``microsoft_report``.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from placement_pipeline.domain.auth.alignment import is_same_organization, normalize_domain
+from placement_pipeline.domain.auth.alignment import is_dns_name
+from placement_pipeline.domain.auth.microsoft_report import (
+    BULK_BCL,
+    MALWARE_CATEGORIES,
+    PHISHING_CATEGORIES,
+    SPAM_CATEGORIES,
+    SPAM_SCL,
+    MicrosoftReport,
+    explain_compauth,
+    read_microsoft_report,
+)
+from placement_pipeline.domain.auth.receiver_results import find_own_part
+from placement_pipeline.domain.auth.receiver_territory import guess_family
+from placement_pipeline.domain.auth.results import MethodResult
 from placement_pipeline.domain.auth.spf import SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
-from placement_pipeline.domain.message import HeaderField, domain_of_address, strip_comments
+from placement_pipeline.domain.message import HeaderField, domain_of_address
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
 
-# Fields that come with the message: below the first of them nothing is the receiver's.
-_AUTHOR_FIELDS = frozenset(
-    {
-        "bcc",
-        "cc",
-        "content-transfer-encoding",
-        "content-type",
-        "date",
-        "dkim-signature",
-        "from",
-        "message-id",
-        "mime-version",
-        "reply-to",
-        "sender",
-        "subject",
-        "to",
-    }
-)
-_HOSTS: Mapping[ProviderGroup, tuple[str, ...]] = {
-    ProviderGroup.GMAIL: ("google.com",),
-    ProviderGroup.MICROSOFT365: ("outlook.com", "office365.com"),
-    ProviderGroup.REGIONAL: (),
-}
-_RECEIVED_BY = re.compile(r"(?:^|\s)by\s+(\S+)", re.IGNORECASE)
-_RESULT = re.compile(r"([A-Za-z][\w-]*)(?:\s*/\s*\d+)?\s*=\s*([A-Za-z]+)")
-_PROPERTY = re.compile(r"([A-Za-z][\w-]*(?:\.[\w-]+)?)\s*=\s*(\"[^\"]*\"|[^\s;]+)")
-_REPORT = re.compile(r"([A-Za-z]+):([^;]*)")
+__all__ = ["MethodResult", "ReceiverVerdict", "audit_receiver", "guess_family", "mail_from_domain", "read_verdict"]
 
-# https://learn.microsoft.com/en-us/defender-office-365/message-headers-eop-mdo
-_BYPASSING_SFV: Mapping[str, str] = {
-    "SKA": "sender on an allow list",
-    "SKB": "sender on a block list",
-    "SKI": "mail inside the organisation",
-    "SKN": "marked as wanted before the filter",
-    "SKQ": "released from quarantine",
-    "SKS": "marked as spam before the filter",
-    "SFE": "safe sender of the user",
-    "BLK": "blocked sender of the user",
-}
-_SPAM_SCL = 5
-
-
-@dataclass(frozen=True, slots=True)
-class MethodResult:
-    """One ``method=result`` of an Authentication-Results field (RFC 8601 section 2.2).
-
-    Attributes:
-        method: lower case: ``spf``, ``dkim``, ``dmarc``, ``arc``, ``compauth``, ...
-        result: lower case.
-        properties: ``smtp.mailfrom``, ``header.d``, ``reason``, ... lower-case names.
-    """
-
-    method: str
-    result: str
-    properties: Mapping[str, str] = field(default_factory=dict)
+# Yandex writes smtp.mail; the last one is Received-SPF's.
+_MAIL_FROM = ("smtp.mailfrom", "smtp.mail", "envelope-from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +46,11 @@ class ReceiverVerdict:
         sfv: Microsoft's filter verdict (``NSPM``, ``SPM``, ``SKA`` ...).
         category: Microsoft's category (``NONE``, ``SPM``, ``PHSH`` ...).
         bypass: why filtering was skipped or a list decided; empty where the filter decided.
+        bcl: Microsoft's bulk complaint level, 0 to 9.
+        destination: where a Microsoft mailbox put it: ``I`` inbox, ``J`` junk, ``C`` a folder of the user's.
+        decided_by: what a Microsoft mailbox went by (its OFR mark), in upper case.
+        flags: further marks of a Microsoft mailbox, as ``kl:1``.
+        user_rule: which rule of the mailbox's user decided; empty where none did.
     """
 
     results: tuple[MethodResult, ...] = ()
@@ -93,156 +59,146 @@ class ReceiverVerdict:
     sfv: str = ""
     category: str = ""
     bypass: str = ""
+    bcl: int | None = None
+    destination: str = ""
+    decided_by: str = ""
+    flags: tuple[str, ...] = ()
+    user_rule: str = ""
 
     def result(self, method: str) -> str | None:
-        """The result of a method: ``pass`` if any of its results is, else the first; None where there is none."""
-        held = [one.result for one in self.results if one.method == method]
-        return "pass" if "pass" in held else next(iter(held), None)
+        """The result of a method; None where there is none.
+
+        ``pass`` if any of its results is. Of SPF only what was found for MAIL FROM counts, if anything
+        was: DMARC goes by that. A DKIM signature that could not be checked might have passed.
+        """
+        held = [one.result for one in self._of(method)]
+        if "pass" in held:
+            return "pass"
+        return "temperror" if method == "dkim" and "temperror" in held else next(iter(held), None)
 
     @property
     def spf(self) -> tuple[SpfVerdict, str] | None:
         """SPF verdict and envelope domain, where the receiver says both."""
-        for one in self.results:
-            sender = one.properties.get("smtp.mailfrom") or one.properties.get("smtp.helo", "")
-            domain = domain_of_address(sender)
-            if one.method == "spf" and domain and one.result in list(SpfVerdict):
+        for one in self._of("spf"):
+            domain = mail_from_domain(one) or _named_domain(one, ("smtp.helo",))
+            if domain and one.result in list(SpfVerdict):
                 return SpfVerdict(one.result), domain
         return None
 
+    def _of(self, method: str) -> list[MethodResult]:
+        held = [one for one in self.results if one.method == method]
+        return [one for one in held if method == "spf" and mail_from_domain(one)] or held
 
-def read_verdict(fields: Sequence[HeaderField], family: ProviderFamily) -> ReceiverVerdict:
-    """Read what the receiver of this family wrote into a message's header. Never raises."""
-    group = ProviderGroup.of(family)
-    authserv_id, results = "", []
-    for value in _own_results(fields, group):
-        name, found = _read_results(value)
-        authserv_id = authserv_id or name
-        results += found
-    verdict = ReceiverVerdict(tuple(results), authserv_id)
-    return _add_report(verdict, fields) if group is ProviderGroup.MICROSOFT365 else verdict
+
+def mail_from_domain(result: MethodResult) -> str:
+    """The domain of MAIL FROM that a result is about; empty where it names none."""
+    return _named_domain(result, _MAIL_FROM)
+
+
+def _named_domain(result: MethodResult, names: Sequence[str]) -> str:
+    domains = (domain_of_address(result.properties.get(name, "")) for name in names)
+    return next((domain for domain in domains if "." in domain and is_dns_name(domain)), "")
+
+
+def read_verdict(
+    fields: Sequence[HeaderField], family: ProviderFamily | None, authserv_id: str | None = None
+) -> ReceiverVerdict:
+    """Read what the receiver wrote into a message's header. Never raises.
+
+    Args:
+        fields: from the top.
+        family: what kind of place the message was received at; None to go by what the
+            header's topmost lines show.
+        authserv_id: trust the results signed with this name and no others.
+    """
+    own = find_own_part(fields, family, authserv_id)
+    results = [result for one in own.fields for result in one.said.results]
+    if not authserv_id and not any(one.method == "spf" for one in results):
+        results += own.received_spf[:1]
+    report = read_microsoft_report(fields) if own.group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
+    return ReceiverVerdict(
+        results=tuple(results),
+        authserv_id=next((one.said.authserv_id for one in own.fields), ""),
+        scl=report.scl,
+        sfv=report.sfv,
+        category=report.category,
+        bypass=report.bypass,
+        bcl=report.bcl,
+        destination=report.destination,
+        decided_by=report.decided_by,
+        flags=report.flags,
+        user_rule=report.user_rule,
+    )
 
 
 def audit_receiver(verdict: ReceiverVerdict, subject: str) -> list[Finding]:
-    """The one finding on the receiver's verdict.
+    """Findings on the receiver's verdict: one for each thing someone would act on, or one that says there is none.
 
     Args:
         verdict: as ``read_verdict`` read it.
         subject: our id of the message.
     """
-    evidence: dict[str, JSON] = {
-        "authserv_id": verdict.authserv_id,
-        "results": [f"{one.method}={one.result}" for one in verdict.results],
-        "scl": verdict.scl,
-        "sfv": verdict.sfv,
-        "category": verdict.category,
-        "bypass": verdict.bypass,
-    }
-
-    def finding(code: str, detail: str = "") -> list[Finding]:
-        return [make_finding(code, SubjectKind.MESSAGE, subject, evidence, detail=detail)]
-
-    if verdict.bypass:
-        return finding("receiver_bypassed", verdict.bypass)
-    if negative := _negatives(verdict):
-        return finding("receiver_negative", ", ".join(negative))
-    if verdict.results or verdict.sfv:
-        return finding("receiver_verdict")
-    return finding("receiver_unknown")
+    # Where the filter was skipped or overruled, its marks are not its own.
+    said = {"receiver_bypassed": verdict.bypass} if verdict.bypass else _find_objections(verdict)
+    if verdict.user_rule:
+        said["receiver_user_rule"] = verdict.user_rule
+    if failures := _find_failures(verdict):
+        said["receiver_auth_failed"] = ", ".join(failures)
+    if not said:
+        has_said = verdict.sfv or verdict.scl is not None or any(one.result != "temperror" for one in verdict.results)
+        said = {"receiver_verdict" if has_said else "receiver_unknown": ""}
+    evidence = _evidence(verdict)
+    return [make_finding(code, SubjectKind.MESSAGE, subject, evidence, detail=detail) for code, detail in said.items()]
 
 
-def _negatives(verdict: ReceiverVerdict) -> list[str]:
-    found = [f"{name}=fail" for name in ("dmarc", "compauth") if verdict.result(name) == "fail"]
-    # No aligned mechanism at all shows as both failing, whatever the domain's policy is.
-    if verdict.result("spf") in ("fail", "softfail") and verdict.result("dkim") in ("fail", "none"):
-        found.append(f"spf={verdict.result('spf')} and dkim={verdict.result('dkim')}")
-    if verdict.scl is not None and verdict.scl >= _SPAM_SCL:
-        found.append(f"SCL {verdict.scl}")
-    if verdict.sfv == "SPM":
-        found.append("SFV:SPM")
+def _find_objections(verdict: ReceiverVerdict) -> dict[str, str]:
+    """What the filter holds against the message, by code; a category says it better than the level it led to."""
+    found: dict[str, str] = {}
+    category = verdict.category
+    if category in PHISHING_CATEGORIES:
+        found["receiver_phish"] = f"CAT:{category}, {PHISHING_CATEGORIES[category]}"
+    elif category in MALWARE_CATEGORIES:
+        found["receiver_malware"] = f"CAT:{category}, {MALWARE_CATEGORIES[category]}"
+    else:
+        signs = [f"CAT:{category}, {SPAM_CATEGORIES[category]}"] if category in SPAM_CATEGORIES else []
+        signs += ["SFV:SPM"] if verdict.sfv == "SPM" else []
+        signs += [f"SCL:{verdict.scl}"] if verdict.scl is not None and verdict.scl >= SPAM_SCL else []
+        if signs:
+            found["receiver_spam"] = ", ".join(signs)
+    if verdict.bcl is not None and verdict.bcl >= BULK_BCL:
+        found["receiver_bulk"] = f"BCL:{verdict.bcl}"
     return found
 
 
-def _own_results(fields: Sequence[HeaderField], group: ProviderGroup) -> list[str]:
-    """The topmost run of Authentication-Results in the receiver's territory.
-
-    A run above one of the receiver's own Received lines is its own as a whole. Right below
-    the lowest of them (where Gmail writes its one field) the message's own fields begin,
-    so there only the first counts.
-    """
-    run: list[str] = []
-    first_host: str | None = None
-    is_closed = False
-    for one in fields:
-        if one.name in _AUTHOR_FIELDS:
-            break
-        if one.name == "received":
-            host = _host_of(one.value)
-            is_own = first_host is None or _is_internal(host, first_host, group)
-            if run and is_own:
-                return run
-            if run or not is_own:
-                break
-            first_host = host if first_host is None else first_host
-        elif one.name == "authentication-results" and not is_closed:
-            if not _may_sign(one.value, group):
-                break
-            run.append(one.value)
-        elif one.name != "received-spf":
-            is_closed = bool(run)
-    return run if first_host is None else run[:1]
+def _find_failures(verdict: ReceiverVerdict) -> list[str]:
+    found = ["dmarc=fail"] if verdict.result("dmarc") == "fail" else []
+    composite = next((one for one in verdict.results if one.method == "compauth"), None)
+    if composite is not None and composite.result == "fail":
+        reason = composite.properties.get("reason", "")
+        meaning = explain_compauth(reason)
+        found.append(f"compauth=fail reason={reason or '?'}" + (f" ({meaning})" if meaning else ""))
+    spf, dkim = verdict.result("spf"), verdict.result("dkim")
+    # Nothing that holds at all, whatever the domain's policy is.
+    if spf in ("fail", "softfail") and dkim in ("fail", "none") and verdict.result("dmarc") != "pass":
+        found.append(f"spf={spf} and dkim={dkim}")
+    return found
 
 
-def _may_sign(value: str, group: ProviderGroup) -> bool:
-    name, _ = _read_results(value)
-    match group:
-        case ProviderGroup.GMAIL:
-            return name == "mx.google.com"
-        case ProviderGroup.MICROSOFT365:
-            return not name or name.endswith((".outlook.com", ".microsoft.com"))
-        case ProviderGroup.REGIONAL:
-            return bool(name)
-
-
-def _host_of(received: str) -> str:
-    found = _RECEIVED_BY.search(strip_comments(received))
-    return normalize_domain(found[1].rstrip(";")) if found else ""
-
-
-def _is_internal(host: str, first_host: str, group: ProviderGroup) -> bool:
-    # Google's inner hops are named by an IPv6 address.
-    if ":" in host and group is ProviderGroup.GMAIL:
-        return True
-    if any(host == own or host.endswith(f".{own}") for own in _HOSTS[group]):
-        return True
-    return bool(host) and is_same_organization(host, first_host)
-
-
-def _read_results(value: str) -> tuple[str, list[MethodResult]]:
-    """authserv-id and results of one field; tolerant of everything (RFC 8601 section 2.2)."""
-    parts = [part.strip() for part in strip_comments(value).split(";")]
-    # Exchange Online writes no authserv-id; elsewhere it stands first, perhaps with a version.
-    name = "" if not parts[0] or "=" in parts[0] else parts[0].split()[0].lower()
+def _evidence(verdict: ReceiverVerdict) -> dict[str, JSON]:
     results = []
-    for part in parts[1:] if name else parts:
-        if found := _RESULT.match(part):
-            properties = {key.lower(): text.strip('"') for key, text in _PROPERTY.findall(part[found.end() :])}
-            results.append(MethodResult(found[1].lower(), found[2].lower(), properties))
-    return name, results
-
-
-def _add_report(verdict: ReceiverVerdict, fields: Sequence[HeaderField]) -> ReceiverVerdict:
-    reports = {one.value for one in fields if one.name == "x-forefront-antispam-report"}
-    # Exchange Online renames what came in under this name; two that differ mean that one of them is not its own.
-    if len(reports) != 1:
-        return verdict
-    report = {key.upper(): text.strip().upper() for key, text in _REPORT.findall(reports.pop())}
-    scl = int(report["SCL"]) if re.fullmatch(r"-1|[0-9]", report.get("SCL", "")) else None
-    sfv = report.get("SFV", "")
-    reasons = []
-    if sfv in _BYPASSING_SFV:
-        reasons.append(f"SFV:{sfv}, {_BYPASSING_SFV[sfv]}")
-    if report.get("IPV") == "CAL":
-        reasons.append("IPV:CAL, sending address on an allow list")
-    if scl == -1 and not reasons:
-        reasons.append("SCL:-1, the filter was skipped")
-    return ReceiverVerdict(verdict.results, verdict.authserv_id, scl, sfv, report.get("CAT", ""), "; ".join(reasons))
+    for one in verdict.results:
+        reason = one.properties.get("reason", "") if one.method == "compauth" else ""
+        results.append(f"{one.method}={one.result}" + (f" reason={reason}" if reason else ""))
+    return {
+        "authserv_id": verdict.authserv_id,
+        "results": results,
+        "scl": verdict.scl,
+        "bcl": verdict.bcl,
+        "sfv": verdict.sfv,
+        "category": verdict.category,
+        "destination": verdict.destination,
+        "decided_by": verdict.decided_by,
+        "flags": list(verdict.flags),
+        "bypass": verdict.bypass,
+        "user_rule": verdict.user_rule,
+    }

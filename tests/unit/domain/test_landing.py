@@ -80,6 +80,20 @@ def test_a_message_that_bypassed_the_filter_is_void_wherever_it_lies(
     assert land(family, labels, folder, inference, is_filter_bypassed=True) is Placement.FILTER_BYPASSED
 
 
+@given(st.sampled_from(ProviderFamily), st.lists(st.text()), st.none() | st.text(), st.booleans())
+def test_a_message_whose_place_a_rule_chose_is_void_in_junk_as_in_the_inbox(
+    family: ProviderFamily, labels: list[str], folder: str | None, is_filter_bypassed: bool
+) -> None:
+    placement = land(family, labels, folder, None, is_filter_bypassed, is_moved_by_rule=True)
+    assert placement is (Placement.FILTER_BYPASSED if is_filter_bypassed else Placement.MOVED_BY_RULE)
+
+
+def test_what_the_filter_junked_is_spam_where_no_rule_chose() -> None:
+    family = ProviderFamily.MICROSOFT365
+    assert land(family, (), "junkemail", None, is_moved_by_rule=False) is Placement.SPAM
+    assert land(family, (), "junkemail", None, is_moved_by_rule=True) is Placement.MOVED_BY_RULE
+
+
 @given(st.sampled_from(ProviderFamily), st.lists(st.text()), st.none() | st.text(), st.none() | st.text())
 def test_a_message_that_was_found_is_never_missing_or_pending(
     family: ProviderFamily, labels: list[str], folder: str | None, inference: str | None
