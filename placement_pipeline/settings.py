@@ -31,6 +31,8 @@ from pydantic_settings import (
 )
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentError
 
+from placement_pipeline.domain.reputation.answers import ListKind
+from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.words import (
     MailProvider,
@@ -93,12 +95,49 @@ class Endpoints(_Section):
     ca_bundle: Path | None = None
 
 
+_PUBLIC_DBL, _PUBLIC_ZEN = "dbl.spamhaus.org", "zen.spamhaus.org"
+_Zone = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\.?)?$")]
+
+
 class Dns(_Section):
-    """Which resolvers the audits ask; empty means the system's own."""
+    """Which resolvers and blocklists the audits ask.
+
+    Attributes:
+        nameservers: empty means the system's own.
+        dbl_zone: lists of domains and addresses, each with the zone it answers at; a list
+            whose zone is empty is not asked.
+    """
 
     nameservers: tuple[str, ...] = ()
     timeout: Duration = timedelta(seconds=5)
-    dbl_zone: str = "dbl.spamhaus.org"
+    dbl_zone: _Zone = _PUBLIC_DBL
+    surbl_zone: _Zone = "multi.surbl.org"
+    uribl_zone: _Zone = "multi.uribl.com"
+    zen_zone: _Zone = _PUBLIC_ZEN
+
+    def link_lists(self, spamhaus_key: SecretStr | None = None) -> tuple[Blocklist, ...]:
+        """The lists of domains that links point at.
+
+        Args:
+            spamhaus_key: of Spamhaus's Data Query Service; used in place of the public zone.
+        """
+        zones = {
+            ListKind.DBL: _with_key(self.dbl_zone, _PUBLIC_DBL, spamhaus_key),
+            ListKind.SURBL: self.surbl_zone,
+            ListKind.URIBL: self.uribl_zone,
+        }
+        return tuple(blocklist(kind, zone) for kind, zone in zones.items() if zone)
+
+    def address_lists(self, spamhaus_key: SecretStr | None = None) -> tuple[Blocklist, ...]:
+        """The lists of addresses that mail is sent from; arguments as for ``link_lists``."""
+        zone = _with_key(self.zen_zone, _PUBLIC_ZEN, spamhaus_key)
+        return (blocklist(ListKind.ZEN, zone),) if zone else ()
+
+
+def _with_key(zone: str, public_zone: str, key: SecretStr | None) -> str:
+    # https://docs.spamhaus.com/datasets/docs/source/70-access-methods/data-query-service/040-dqs-queries.html
+    is_public = zone.strip(".").lower() == public_zone
+    return f"{key.get_secret_value()}.{public_zone.partition('.')[0]}.dq.spamhaus.net" if key and is_public else zone
 
 
 class Pacing(_Section):
@@ -242,8 +281,16 @@ class Secrets(_Section):
     microsoft_client_id: str | None = None
     microsoft_client_secret: SecretStr | None = None
     notify_urls: tuple[SecretStr, ...] = ()
+    spamhaus_key: SecretStr | None = None
     mailboxes: dict[str, MailboxSecret] = {}
     seeds: dict[str, SeedSecret] = {}
+
+    @field_validator("spamhaus_key")
+    @classmethod
+    def _one_label(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9]{0,63}", value.get_secret_value()):
+            raise ValueError("this is no key; write its letters and digits alone, without the zone")
+        return value
 
 
 class Settings(BaseSettings):
@@ -295,6 +342,16 @@ class Settings(BaseSettings):
             ids = [seed.id for seed in self.seeds if seed.address.lower() == twice[0]]
             raise ValueError(f"seeds: {' and '.join(ids)} have the same address; one mailbox is one seed")
         return self
+
+    @property
+    def link_lists(self) -> tuple[Blocklist, ...]:
+        """The lists of domains that links point at."""
+        return self.dns.link_lists(self.secrets.spamhaus_key)
+
+    @property
+    def address_lists(self) -> tuple[Blocklist, ...]:
+        """The lists of addresses that mail is sent from."""
+        return self.dns.address_lists(self.secrets.spamhaus_key)
 
     @property
     def export_directory(self) -> Path:
@@ -385,7 +442,11 @@ def _anchor(data: dict[str, Any], folder: Path, names: tuple[str, ...]) -> None:
                 section[last] = str(folder / section[last])
 
 
-_FORMS = {"id": "small letters, digits and hyphens, as in gmail-01", "address": "one plain mail address"}
+_FORMS = {
+    "id": "small letters, digits and hyphens, as in gmail-01",
+    "address": "one plain mail address",
+    **{f"{name}_zone": "a zone's name, or nothing to leave the list out" for name in ("dbl", "surbl", "uribl", "zen")},
+}
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

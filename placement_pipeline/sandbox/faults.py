@@ -47,6 +47,7 @@ class FaultFacts:
             not named stay ``inbox``. ``partly_spam`` means spam at the stricter seeds.
         flagged: provider groups of the sheet that must be flagged.
         cause_code: what the diagnosis should say; None where nothing is to be diagnosed.
+        finding_codes: what the audits should find, with evidence and a remedy.
         needs: fields of the plant that must be given beside ``on``.
     """
 
@@ -55,6 +56,7 @@ class FaultFacts:
     expected: Mapping[str, str] = field(default_factory=dict)
     flagged: tuple[str, ...] = ()
     cause_code: str | None = None
+    finding_codes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 
@@ -72,6 +74,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         _everywhere("partly_spam"),
         _BOTH,
         "cold_mailbox",
+        ("mailbox_cold",),
     ),
     Fault.ALIAS_WITHOUT_DKIM: FaultFacts(
         "domain",
@@ -80,6 +83,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         {"microsoft365": "spam"},
         ("microsoft365",),
         "domain_not_signed",
+        ("dkim_key_missing", "dkim_provider_default"),
     ),
     Fault.SPF_WITHOUT_PROVIDER: FaultFacts(
         "domain",
@@ -87,6 +91,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         _everywhere("spam"),
         _BOTH,
         "spf_provider_missing",
+        ("spf_provider_missing",),
     ),
     Fault.TOKEN_REVOKED: FaultFacts(
         "mailbox",
@@ -102,6 +107,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         {"gmail": "promotions"},
         ("gmail",),
         "image_heavy",
+        ("image_heavy",),
     ),
     Fault.LISTED_TRACKING_DOMAIN: FaultFacts(
         "mailbox",
@@ -109,12 +115,14 @@ FACTS: Mapping[Fault, FaultFacts] = {
         _everywhere("spam"),
         _BOTH,
         "tracking_domain_listed",
+        ("tracking_host_listed",),
         ("host",),
     ),
     Fault.SMART_BCC: FaultFacts(
         "mailbox",
         "The CRM's sync fell back to Smart BCC; the mail itself is healthy. Fixed, sync is two-way.",
         cause_code="sync_smart_bcc",
+        finding_codes=("sync_smart_bcc",),
     ),
     Fault.CRM_TRACKING: FaultFacts(
         "mailbox",
@@ -122,6 +130,7 @@ FACTS: Mapping[Fault, FaultFacts] = {
         {"gmail": "promotions"},
         ("gmail",),
         "crm_tracking",
+        ("tracking_pixel", "links_rewritten"),
     ),
     Fault.BROKEN_SEED: FaultFacts(
         "seed", "The seed's sign-in is refused; fixed, it works.", _everywhere("seed_broken")

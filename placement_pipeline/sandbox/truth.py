@@ -4,6 +4,7 @@ Derived from the world file and the fault catalogue alone, never from what the r
 filters did: so it can say that they are wrong.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from placement_pipeline.sandbox.faults import FACTS, Fault, Plant
@@ -22,7 +23,8 @@ def describe(world: World) -> dict[str, Any]:
 
     Returns:
         ``mailboxes`` (one per sending address, the control too: rep, account, route, faults,
-        expected placement by provider group, groups that must be flagged, cause codes),
+        expected placement by provider group, groups that must be flagged, cause codes, codes
+        of the audits' findings),
         ``seeds`` (expected state and faults), ``single_messages`` and ``dns``.
     """
     mailboxes = [_describe_mailbox(world, mailbox, rep.name) for rep in world.reps for mailbox in rep.mailboxes]
@@ -60,7 +62,14 @@ def _describe_mailbox(world: World, mailbox: Mailbox, rep: str | None) -> dict[s
         "expected": expected,
         "flagged": [group for group in _FLAGGED_GROUPS if expected[group] != "inbox"],
         "causes": [cause for plant in plants if (cause := FACTS[plant.fault].cause_code)],
+        "findings": _findings([plant.fault for plant in plants], domain),
     }
+
+
+def _findings(faults: Sequence[Fault], domain: Domain) -> list[str]:
+    """What the audits should find; a domain that the world leaves unsigned is found like one that lost its key."""
+    unsigned = () if domain.dkim else FACTS[Fault.ALIAS_WITHOUT_DKIM].finding_codes
+    return list(dict.fromkeys((*(code for fault in faults for code in FACTS[fault].finding_codes), *unsigned)))
 
 
 def _concerns(plant: Plant, mailbox: Mailbox, domain: Domain) -> bool:

@@ -16,6 +16,7 @@ from placement_pipeline.domain.words import ProviderFamily, Route, SyncMode
 from placement_pipeline.sandbox.faults import FACTS, Fault, Plant
 
 Host = Literal["google", "microsoft", "imap"]
+BlocklistName = Literal["dbl", "surbl", "uribl", "zen"]
 
 _ADDRESS = r"^[^@\s]+@[^@\s]+$"
 _NAME = r"^[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$"
@@ -148,6 +149,36 @@ class Crm(_Section):
     tracking_host: str = Field(default="track.pipedrive-mail.example", pattern=_NAME)
 
 
+class Listing(_Section):
+    """An entry of a blocklist.
+
+    Attributes:
+        list: which one.
+        name: the domain or host, or the IPv4 address, as people write it.
+        code: the address the list answers with.
+    """
+
+    list: BlocklistName
+    name: str = Field(pattern=_NAME)
+    code: str = Field(pattern=r"^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$")
+
+
+class Names(_Section):
+    """DNS beside what domains, seeds and faults bring along.
+
+    Attributes:
+        aliases: CNAME records by name, for example of a tracking domain that leads to its vendor.
+        addresses: A records by name.
+        listings: what stands on blocklists.
+        refusing_lists: blocklists that refuse the world's resolver.
+    """
+
+    aliases: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    listings: tuple[Listing, ...] = ()
+    refusing_lists: tuple[BlocklistName, ...] = ()
+
+
 class WireRule(_Section):
     """One way in which a provider's API misbehaves.
 
@@ -186,6 +217,7 @@ class World(_Section):
     control: Control | None = None
     seeds: tuple[Seed, ...] = Field(min_length=1)
     crm: Crm = Crm()
+    names: Names = Names()
     wire: Wire = Wire()
     faults: tuple[Plant, ...] = ()
 

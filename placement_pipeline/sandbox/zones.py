@@ -12,6 +12,7 @@ from typing import Literal
 from publicsuffixlist import PublicSuffixList
 
 from placement_pipeline.domain.words import ProviderFamily
+from placement_pipeline.sandbox.blocklists import ZONES, Blocklists
 from placement_pipeline.sandbox.faults import Fault, Faults
 from placement_pipeline.sandbox.keys import (
     KeyRing,
@@ -22,15 +23,15 @@ from placement_pipeline.sandbox.keys import (
     signs_as_itself,
 )
 from placement_pipeline.sandbox.provider_networks import SPF_INCLUDE, SPF_RECORDS
-from placement_pipeline.sandbox.world import Domain, Seed, World
+from placement_pipeline.sandbox.world import BlocklistName, Domain, Listing, Seed, World
 
 Status = Literal["data", "nodata", "nxdomain", "servfail", "timeout", "refused"]
 
-DBL = "dbl.spamhaus.org"
-_DBL_TEST_POINT = "dbltest.com"
 _WEB = "192.0.2.80"
 _EXCHANGER = "192.0.2.25"
 _CHAIN_LIMIT = 8
+_SURBL_BITS = 8 | 16 | 64 | 128
+_URIBL_BLACK = 2
 _PLANTED: dict[Fault, Status] = {
     Fault.DNS_SERVFAIL: "servfail",
     Fault.DNS_TIMEOUT: "timeout",
@@ -74,7 +75,7 @@ class Zones:
         self._records: dict[str, dict[str, list[str]]] = {}
         self._parents: set[str] = set()
         self._planted: dict[str, Status] = {}
-        self._listed: set[str] = set()
+        self._blocklists = Blocklists()
         self.revision = 0
         self.rebuild()
 
@@ -84,23 +85,35 @@ class Zones:
         self._records = {}
         for record in self._publish():
             self._records.setdefault(record.name, {}).setdefault(record.rtype, []).append(record.value)
-        self._parents = {parent for name in self._records for parent in _parents(name)} | set(_parents(f"x.{DBL}"))
+        zones = {parent for zone in ZONES.values() for parent in (zone, *_parents(zone))}
+        self._parents = {parent for name in self._records for parent in _parents(name)} | zones
         plants = tuple(self._faults)
         self._planted = {_normal(plant.on): _PLANTED[plant.fault] for plant in plants if plant.fault in _PLANTED}
-        self._listed = {
-            self.organizational_domain(plant.host)
+        self._blocklists = Blocklists(frozenset(self._world.names.refusing_lists))
+        self._blocklists.add(self._world.names.listings)
+        self._blocklists.add(
+            Listing(list="dbl", name=self.organizational_domain(plant.host), code="127.0.1.2")
             for plant in plants
             if plant.fault is Fault.LISTED_TRACKING_DOMAIN and plant.host
-        }
+        )
 
     def organizational_domain(self, name: str) -> str:
         """The registered domain a name belongs to (public suffix list; unknown suffixes count as one label)."""
         return self._suffixes.privatesuffix(_normal(name)) or _normal(name)
 
     def is_listed(self, host: str) -> bool:
-        """Whether the world's blocklist names a host, asked as a receiver asks: by DNS."""
-        answer = self.lookup(f"{host}.{DBL}", "A")
-        return any(value.startswith("127.0.1.") and value != "127.0.1.255" for value in answer.values("A"))
+        """Whether a receiver's filter finds a host on a list of domains, asked as it asks: by DNS.
+
+        URIBL's grey and red and the lists' errors are no reason for a filter by themselves.
+        """
+        dbl = self.lookup(f"{host}.{ZONES['dbl']}", "A").values("A")
+        surbl = self.lookup(f"{host}.{ZONES['surbl']}", "A").values("A")
+        uribl = self.lookup(f"{self.organizational_domain(host)}.{ZONES['uribl']}", "A").values("A")
+        return (
+            any(value.startswith("127.0.1.") and value != "127.0.1.255" for value in dbl)
+            or any(_last_byte(value) & _SURBL_BITS and not _last_byte(value) & 1 for value in surbl)
+            or any(_last_byte(value) & _URIBL_BLACK and not _last_byte(value) & 1 for value in uribl)
+        )
 
     def lookup(self, name: str, rtype: str) -> Answer:
         """Answer one question, as a recursive resolver would.
@@ -118,8 +131,8 @@ class Zones:
         for _ in range(_CHAIN_LIMIT):
             if planted := self._planted_at(name):
                 return Answer(planted)
-            if name.endswith(f".{DBL}"):
-                return self._answer_blocklist(name, rtype)
+            if which := self._blocklists.of_question(name):
+                return self._answer_blocklist(which, name, rtype)
             here = self._records.get(name)
             if here is None:
                 return Answer("nodata" if name in self._parents else "nxdomain", tuple(passed))
@@ -139,15 +152,13 @@ class Zones:
                 return self._planted[planted]
         return None
 
-    def _answer_blocklist(self, name: str, rtype: str) -> Answer:
-        """Spamhaus DBL: domains listed are 127.0.1.2, names below them too; an address is an error."""
-        asked = name.removesuffix(f".{DBL}")
-        if asked.replace(".", "").isdigit():
-            return Answer("data", (Record(name, "A", "127.0.1.255"),)) if rtype == "A" else Answer("nodata")
-        if not ({asked, *_parents(asked)} & (self._listed | {_DBL_TEST_POINT})):
+    def _answer_blocklist(self, which: BlocklistName, name: str, rtype: str) -> Answer:
+        codes = self._blocklists.codes(which, name)
+        if not codes:
             return Answer("nxdomain")
-        texts = {"A": "127.0.1.2", "TXT": f"https://check.spamhaus.org/results/?query={asked}"}
-        return Answer("data", (Record(name, rtype, texts[rtype]),)) if rtype in texts else Answer("nodata")
+        texts = {"A": codes, "TXT": (f"{which}: {', '.join(codes)}",)}
+        records = tuple(Record(name, rtype, text) for text in texts.get(rtype, ()))
+        return Answer("data", records) if records else Answer("nodata")
 
     def _publish(self) -> Iterator[Record]:
         for name, text in SPF_RECORDS.items():
@@ -165,9 +176,14 @@ class Zones:
         seed_domains = {seed.address.rpartition("@")[2].lower(): seed for seed in self._world.seeds}
         for name, seed in seed_domains.items():
             yield from _publish_seed_domain(name, seed)
+        aliases = {_normal(name): _normal(target) for name, target in self._world.names.aliases.items()}
+        addresses = {_normal(name): address for name, address in self._world.names.addresses.items()}
         hosts = {self._world.crm.tracking_host} | {plant.host for plant in self._world.faults if plant.host}
-        for host in sorted(hosts):
-            yield Record(_normal(host), "A", _WEB)
+        addresses = {_normal(host): _WEB for host in sorted(hosts) if _normal(host) not in aliases} | addresses
+        for name, target in aliases.items():
+            yield Record(name, "CNAME", f"{target}.")
+        for name, address in addresses.items():
+            yield Record(name, "A", address)
 
     def _publish_domain(self, domain: Domain) -> Iterator[Record]:
         name = domain.name
@@ -228,6 +244,10 @@ def _publish_seed_domain(name: str, seed: Seed) -> Iterator[Record]:
 def _public_suffixes() -> PublicSuffixList:
     """The list as the library ships it: a constant that takes 0.1 s to read."""
     return PublicSuffixList()
+
+
+def _last_byte(address: str) -> int:
+    return int(address.rpartition(".")[2])
 
 
 def _normal(name: str) -> str:

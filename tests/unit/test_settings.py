@@ -105,6 +105,7 @@ def test_a_small_file_is_enough_and_the_first_mode_sends_nothing(config: Path) -
         (MINIMAL + SECOND_SEED.replace("gmail-01", "gmail-02"), "seeds", "gmail-01 and gmail-02 have the same address"),
         (MINIMAL + MINIMAL[MINIMAL.index("[[templates]]") : -len(SECOND_SEED)], "templates", "'intro' is used twice"),
         (MINIMAL.replace('"gmail-01"', '"Gmail 01"'), "seeds.0.id", "as in gmail-01$"),
+        ("[dns]\nuribl_zone = 'https://uribl.com'\n" + MINIMAL, "dns.uribl_zone", "a zone's name, or nothing"),
         (MINIMAL.replace('"one@seeds.example"', '"seeds.example"'), "seeds.0.address", "write one plain mail address$"),
         ("tests = 1\n" + MINIMAL.replace('[tests]\ntemplate = "intro"', ""), "tests", "valid dictionary"),
         (
@@ -182,6 +183,34 @@ def test_secrets_are_never_printed(config: Path, monkeypatch: pytest.MonkeyPatch
     assert settings.secrets.notify_urls[0].get_secret_value() == f"slack://{SECRET}"
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert SECRET not in shown
+
+
+@pytest.mark.parametrize("key", [None, "abcdefghijklmnopqrstuvwxyz"])
+def test_the_blocklists_are_asked_at_their_public_zones_or_with_the_key(
+    config: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    if key:
+        monkeypatch.setenv("PLACEMENT_SECRETS__SPAMHAUS_KEY", key)
+    settings = load_settings(config)
+    middle = f"{key}.%s.dq.spamhaus.net" if key else "%s.spamhaus.org"
+    zones = [one.zone for one in (*settings.link_lists, *settings.address_lists)]
+    assert zones == [middle % "dbl", "multi.surbl.org", "multi.uribl.com", middle % "zen"]
+    assert "abcdefghijklmnopqrstuvwxyz" not in repr((settings, settings.link_lists, settings.address_lists))
+
+
+def test_a_list_is_left_out_by_an_empty_zone_and_a_zone_of_ones_own_needs_no_key(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACEMENT_SECRETS__SPAMHAUS_KEY", "abc")
+    zones = "dbl_zone = 'dbl.acme.example'\nsurbl_zone = ''\nuribl_zone = ''\nzen_zone = ''\n"
+    settings = load(config, f"[dns]\n{zones}{MINIMAL}")
+    assert [one.zone for one in settings.link_lists] == ["dbl.acme.example"]
+    assert settings.address_lists == ()
+
+
+def test_a_mistaken_key_is_one_line_without_the_key(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACEMENT_SECRETS__SPAMHAUS_KEY", f"{SECRET}.dbl.dq.spamhaus.net")
+    assert "secrets.spamhaus_key: this is no key; write its letters and digits alone" in complaint(config)
 
 
 def test_the_environment_wins_over_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ class ReasonCode:
 
     Attributes:
         check: the check it belongs to: ``spf``, ``dkim``, ``dmarc``, ``mx``, ``arc``,
-            ``receiver``, ``tracking``, ``content``, ``history`` or ``sync``.
+            ``receiver``, ``tracking``, ``sending_address``, ``content``, ``history`` or ``sync``.
         status: what it says of the subject.
         meaning: one sentence for people.
         remedy: one sentence an admin can act on, with ``{names}`` to fill in; empty where

@@ -3,12 +3,12 @@
 import pytest
 
 from placement_pipeline.domain.findings import REASONS
-from tests.unit.domain.reasons import content, dkim, dmarc, history, mx, receiver, spf, tracking
+from tests.unit.domain.reasons import arc, content, dkim, dmarc, history, mx, receiver, spf, tracking
 from tests.unit.domain.reasons.cases import Pair
 
 CASES: dict[str, Pair] = {
     code: pair
-    for subject in (spf, dkim, dmarc, mx, receiver, tracking, content, history)
+    for subject in (spf, dkim, arc, dmarc, mx, receiver, tracking, content, history)
     for code, pair in subject.CASES.items()
 }
 

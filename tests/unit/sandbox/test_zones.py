@@ -81,6 +81,66 @@ def test_the_blocklist_does_not_name_others_and_an_address_is_an_error(world: Wo
     assert not zones.is_listed("192.0.2.1")
 
 
+def world_with(world: World, **names: object) -> World:
+    return World.model_validate(world.model_dump() | {"names": names, "faults": ()})
+
+
+@pytest.mark.parametrize(
+    ("question", "codes"),
+    [
+        ("tracker.example.multi.surbl.org", ["127.0.0.64"]),
+        ("go.tracker.example.multi.surbl.org", ["127.0.0.64"]),
+        ("nottracker.example.multi.surbl.org", []),
+        ("grey.example.multi.uribl.com", ["127.0.0.4"]),
+        ("go.grey.example.multi.uribl.com", []),
+        ("7.100.51.198.zen.spamhaus.org", ["127.0.0.3"]),
+        ("7.100.51.199.zen.spamhaus.org", []),
+        ("test.surbl.org.multi.surbl.org", ["127.0.0.254"]),
+        ("test.uribl.com.multi.uribl.com", ["127.0.0.14"]),
+        ("2.0.0.127.zen.spamhaus.org", ["127.0.0.2", "127.0.0.4", "127.0.0.10"]),
+        ("invalid.multi.surbl.org", []),
+        ("1.0.0.127.zen.spamhaus.org", []),
+    ],
+)
+def test_every_list_answers_as_its_keeper_says(world: World, keys: KeyRing, question: str, codes: list[str]) -> None:
+    listings = [
+        {"list": "surbl", "name": "tracker.example", "code": "127.0.0.64"},
+        {"list": "uribl", "name": "grey.example", "code": "127.0.0.4"},
+        {"list": "zen", "name": "198.51.100.7", "code": "127.0.0.3"},
+    ]
+    answer = zones_with(world_with(world, listings=listings), keys).lookup(question, "A")
+    assert (answer.values("A"), answer.status) == (codes, "data" if codes else "nxdomain")
+
+
+def test_a_list_that_refuses_says_so_to_every_question(world: World, keys: KeyRing) -> None:
+    zones = zones_with(world_with(world, refusing_lists=["uribl", "dbl"]), keys)
+    for name in ("acme.example", "test.uribl.com"):
+        assert zones.lookup(f"{name}.multi.uribl.com", "A").values("A") == ["127.0.0.1"]
+        assert zones.lookup(f"{name}.dbl.spamhaus.org", "A").values("A") == ["127.255.255.254"]
+    assert not zones.is_listed("acme.example")
+
+
+def test_a_filter_minds_listings_and_not_doubts(world: World, keys: KeyRing) -> None:
+    listings = [
+        {"list": "surbl", "name": "bad.example", "code": "127.0.0.80"},
+        {"list": "uribl", "name": "black.example", "code": "127.0.0.2"},
+        {"list": "uribl", "name": "grey.example", "code": "127.0.0.12"},
+    ]
+    zones = zones_with(world_with(world, listings=listings), keys)
+    assert [zones.is_listed(f"go.{name}.example") for name in ("bad", "black", "grey")] == [True, True, False]
+
+
+def test_a_tracking_domain_leads_to_its_vendor(world: World, keys: KeyRing) -> None:
+    planted = world_with(
+        world, aliases={"go.Acme.example": "eu.tracker.example."}, addresses={"eu.tracker.example": "192.0.2.81"}
+    )
+    answer = zones_with(planted, keys).lookup("go.acme.example", "A")
+    assert [(record.name, record.rtype, record.value) for record in answer.records] == [
+        ("go.acme.example", "CNAME", "eu.tracker.example."),
+        ("eu.tracker.example", "A", "192.0.2.81"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [(Fault.DNS_SERVFAIL, "servfail"), (Fault.DNS_TIMEOUT, "timeout"), (Fault.DNS_REFUSED, "refused")],
