@@ -6,6 +6,7 @@ How a call is made is in ``gmail_wire``; what a label set means is in ``domain.l
 import base64
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,9 +31,15 @@ from placement_pipeline.connectors.mail import (
 )
 from placement_pipeline.connectors.mime import UnsendableProbeError, build_email, read_address, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain.history import LATE, RECENT, SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 
 _PAGE = 500
+# In 90 days a mailbox sends some hundred messages; what sends tens of thousands is warm whatever the number.
+_COUNTED_PAGES = 10
+_SEARCHED_PAGES = 1
+# Nothing was sent from Gmail before, but for mail that was moved in: that is found with the first of the rest.
+_GMAIL_BEGAN = datetime(2004, 4, 1, tzinfo=UTC)
 _GETS_AT_ONCE = 10
 _RETRY_SECONDS = 60.0
 # Our clock and Google's differ; a message dated a little early must not be overlooked.
@@ -190,6 +197,11 @@ class GmailSeedReader:
 class GmailHistoryReader:
     """A rep's mailbox at Google, as something with a past (``mail.HistoryReader``).
 
+    Gmail lists the newest first and gives ids alone. So messages are counted by listing
+    them (5 quota units for up to 500), and the first one is found by halving the time before
+    which there are any, until a listing ends within one page: some 40 to 120 units a
+    mailbox, of the 6,000 a minute it has. ``resultSizeEstimate`` is not used: it is a guess.
+
     Args:
         api: the API.
         tokens: of the mailbox; scope gmail.readonly.
@@ -199,19 +211,70 @@ class GmailHistoryReader:
     def __init__(self, api: GmailApi, tokens: TokenSource, who: str) -> None:
         self._wire = GmailWire(api, tokens, who)
 
-    async def count_sent(self, periods: tuple[tuple[datetime, datetime], ...]) -> tuple[int, ...]:
-        """As ``mail.HistoryReader.count_sent``: one listing a period, the ids of its first page counted."""
-        counts = [len(await self._sent(f"in:sent {_after(start)} {_before(end)}", _PAGE)) for start, end in periods]
-        return tuple(counts)
-
-    async def has_sent_before(self, moment: datetime) -> bool:
-        """As ``mail.HistoryReader.has_sent_before``."""
-        return bool(await self._sent(f"in:sent {_before(moment)}", 1))
-
-    async def _sent(self, query: str, most: int) -> list[Any]:
-        request = self._wire.messages.list(userId="me", q=query, maxResults=most)
+    async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
+        """As ``mail.HistoryReader.read_sent``."""
         with http.understood(self._wire.who):
-            return (await self._wire.read(request)).get("messages") or []
+            recent = await self._list(_between(now - RECENT, now), is_ours, _COUNTED_PAGES)
+            earlier = await self._list(_between(now - LATE, now - RECENT), is_ours, _COUNTED_PAGES)
+            before = await self._list(_before(now - LATE), is_ours, _SEARCHED_PAGES)
+            newest = next((listed.ids[0] for listed in (recent, earlier, before) if listed.ids), None)
+            if before.ids:
+                oldest: str | None = await self._oldest(before, now - LATE, is_ours)
+            elif earlier.ids:
+                oldest = await self._oldest(earlier, now - RECENT, is_ours)
+            else:
+                oldest = await self._oldest(recent, now, is_ours) if recent.ids else None
+            return SentHistory(
+                read_at=now,
+                first_sent_at=await self._sent_at(oldest),
+                last_sent_at=await self._sent_at(newest),
+                sent_30_days_count=len(recent.ids),
+                sent_90_days_count=len(recent.ids) + len(earlier.ids),
+            )
+
+    async def _oldest(self, listed: "_Listed", before: datetime, is_ours: Callable[[str], bool]) -> str:
+        """The id of the first message, to within a day where hundreds were sent on the day.
+
+        Args:
+            listed: what was sent before this moment; not empty.
+            before: the moment.
+            is_ours: as for ``read_sent``.
+        """
+        after = _GMAIL_BEGAN
+        while not listed.is_whole and before - after > timedelta(days=1):
+            middle = after + (before - after) / 2
+            earlier = await self._list(_before(middle), is_ours, _SEARCHED_PAGES)
+            if earlier.ids:
+                listed, before = earlier, middle
+            else:
+                after = middle
+        return listed.ids[-1]
+
+    async def _list(self, query: str, is_ours: Callable[[str], bool], most_pages: int) -> "_Listed":
+        """Ids of sent messages but for our probes, newest first; at least one of them where there are any."""
+        request = self._wire.messages.list(userId="me", maxResults=_PAGE, labelIds=["SENT"], q=query)
+        ids: list[str] = []
+        pages = 0
+        while request is not None and (pages < most_pages or not ids):
+            answer = await self._wire.read(request)
+            ids += [entry["id"] for entry in answer.get("messages") or () if not is_ours(entry["id"])]
+            request = self._wire.messages.list_next(request, answer)
+            pages += 1
+        return _Listed(ids, is_whole=request is None)
+
+    async def _sent_at(self, message_id: str | None) -> datetime | None:
+        if message_id is None:
+            return None
+        found = await self._wire.read(self._wire.messages.get(userId="me", id=message_id, format="minimal"))
+        return datetime.fromtimestamp(int(found["internalDate"]) / 1000, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Ids, newest first, and whether the listing was read to its end."""
+
+    ids: list[str]
+    is_whole: bool
 
 
 async def _list_ids(wire: GmailWire, calls: Counter[str] | None = None, **query: Any) -> list[str]:
@@ -261,3 +324,7 @@ def _after(moment: datetime) -> str:
 
 def _before(moment: datetime) -> str:
     return f"before:{int(moment.timestamp())}"
+
+
+def _between(start: datetime, end: datetime) -> str:
+    return f"{_after(start)} {_before(end)}"

@@ -31,9 +31,13 @@ from placement_pipeline.connectors.mail import (
 )
 from placement_pipeline.connectors.mime import build_draft, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain.history import LATE, RECENT, SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 
-_COUNT_STOPS_AT = 500
+_COUNT_STOPS_AT = 5000
+_PAGE = 1000
+# Our probes to all seeds of one test may lie at the end of the folder.
+_END = 50
 _RETRY_SECONDS = 60.0
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -235,26 +239,35 @@ class GraphHistoryReader:
     def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None) -> None:
         self._wire = GraphWire(api, tokens, who, address)
 
-    async def count_sent(self, periods: tuple[tuple[datetime, datetime], ...]) -> tuple[int, ...]:
-        """As ``mail.HistoryReader.count_sent``: Graph counts, no message is read."""
-        counts: list[int] = []
-        for start, end in periods:
-            period = f"sentDateTime ge {_moment(start)} and sentDateTime lt {_moment(end)}"
-            answer = await self._sent(period, {"$count": "true"})
-            with http.understood(self._wire.who):
-                counts.append(min(int(answer["@odata.count"]), _COUNT_STOPS_AT))
-        return tuple(counts)
+    async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
+        """As ``mail.HistoryReader.read_sent``: ids and moments of 90 days, then the ends of the folder.
 
-    async def has_sent_before(self, moment: datetime) -> bool:
-        """As ``mail.HistoryReader.has_sent_before``."""
-        answer = await self._sent(f"sentDateTime lt {_moment(moment)}", {})
+        Mostly three calls. The moments tell the two windows apart; a count by Graph would
+        take in our probes, which only their ids tell.
+        """
         with http.understood(self._wire.who):
-            return bool(answer["value"])
+            window = f"sentDateTime ge {_moment(now - LATE)} and sentDateTime lt {_moment(now)}"
+            moments = await self._sent({"$filter": window, "$top": str(_PAGE)}, is_ours, most=_COUNT_STOPS_AT)
+            oldest = await self._sent({"$orderby": "sentDateTime asc", "$top": str(_END)}, is_ours, most=1)
+            newest = moments or await self._sent({"$orderby": "sentDateTime desc", "$top": str(_END)}, is_ours, most=1)
+            return SentHistory(
+                read_at=now,
+                first_sent_at=min(oldest, default=None),
+                last_sent_at=max(newest, default=None),
+                sent_30_days_count=sum(moment >= now - RECENT for moment in moments),
+                sent_90_days_count=len(moments),
+            )
 
-    async def _sent(self, condition: str, params: dict[str, str]) -> dict[str, Any]:
-        params = {"$filter": condition, "$select": "id", "$top": "1", **params}
-        response = await self._wire.read("messages.list", "/mailFolders/sentitems/messages", params)
-        return found(response, self._wire.who)
+    async def _sent(self, params: dict[str, str], is_ours: Callable[[str], bool], most: int) -> list[datetime]:
+        """Moments of sent messages but for our probes, in the order asked; the first ``most`` of them."""
+        moments: list[datetime] = []
+        path = "/mailFolders/sentitems/messages"
+        query: dict[str, str] | None = {"$select": "id,sentDateTime", **params}
+        while path and len(moments) < most:
+            answer = found(await self._wire.read("messages.list", path, query), self._wire.who)
+            moments += [_read_moment(row["sentDateTime"]) for row in answer["value"] if not is_ours(row["id"])]
+            path, query = answer.get("@odata.nextLink", ""), None
+        return moments[:most]
 
 
 def _not_drafted(detail: str) -> Refused:
@@ -271,6 +284,12 @@ def _header(row: dict[str, Any], name: str) -> str | None:
         if header["name"].lower() == name.lower():
             return str(header["value"])
     return None
+
+
+def _read_moment(text: str) -> datetime:
+    """Graph's times are UTC; one without a zone would be taken for local time."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _moment(moment: datetime) -> str:

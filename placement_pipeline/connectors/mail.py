@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from placement_pipeline.domain.history import SentHistory
 from placement_pipeline.domain.probe import OutgoingProbe
 
 
@@ -181,15 +182,15 @@ class SeedReader(Protocol):
 class HistoryReader(Protocol):
     """One rep's mailbox, as something with a past."""
 
-    async def count_sent(self, periods: tuple[tuple[datetime, datetime], ...]) -> tuple[int, ...]:
-        """Messages sent in each period ``[start, end)``, in the order asked; a count stops at 500.
+    async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
+        """What the mailbox has sent until now; a count stops at 5,000.
+
+        Args:
+            now: aware.
+            is_ours: says of a provider's message id whether it is one of our probes', which is left out.
 
         Raises:
             SignInError: no token could be had.
-            ReadError: the mailbox could not be read.
+            ReadError: the mailbox could not be read; that is never an empty past.
         """
-        ...
-
-    async def has_sent_before(self, moment: datetime) -> bool:
-        """Whether any message was sent before this moment."""
         ...

@@ -39,16 +39,17 @@ def rep_roster(context: dg.AssetExecutionContext, placement: PlacementResource) 
     deps=[rep_roster],
 )
 def mailbox_activity(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
-    """One row per mailbox and week: what it sent, counted in its own Sent folder, thirteen weeks back.
+    """One row per mailbox: its first and last message, and what it sent in the last 30 and 90 days.
 
-    Counts of a mailbox that cannot be read are null, not zero. A mailbox without rows was
-    never in the roster.
+    Read in its own Sent folder, our probes left out. All of it is null for a mailbox that
+    cannot be read; a mailbox without a row was not in the roster. A month that is over keeps
+    what was read in it.
     """
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report(Counter(), note=MONTH_OVER)
         counts = run_stage(place, partial(roster.refresh_activity, month=place.this_month))
-    return report(counts, rows=counts["weeks"])
+    return report(counts, rows=counts["mailboxes"])
 
 
 @month_asset(

@@ -1,25 +1,29 @@
 """Sending history: whether a mailbox is cold, warming or warm.
 
-Judged from how long and how regularly it has sent, not from how much: a rep's 1:1 mail
-is small everywhere. Counting is ``connectors``.
+Judged from how long and how lately it has sent, not from how much: a rep's 1:1 mail is
+small everywhere. Our own probes are no history: who reads the Sent folder leaves them
+out. Reading it is ``connectors``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
+from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.words import SyncMode
 
-# Two calendar weeks are one to two weeks of age: too little for any reputation. Warm-up
-# guides ask for four to six weeks of rising volume; these are conventions, no provider
-# publishes a number.
-_COLD_WEEKS = 2
-_WARMING_WEEKS = 6
-# Filters forget within about a month. Five weeks hold four whole ones and the current one,
-# and our own probes fill one of them, so one active week is none.
-_RECENT_WEEKS = 5
-_DORMANT_ACTIVE_WEEKS = 1
-_STEADY_ACTIVE_WEEKS = 3
+RECENT = timedelta(days=30)
+LATE = timedelta(days=90)
+"""The two windows in which sent mail is counted."""
+
+# Two weeks are too little for any reputation. Warm-up guides ask for four to six weeks of
+# rising volume; these are conventions, no provider publishes a number.
+_COLD_AGE = timedelta(days=14)
+_WARM_AGE = timedelta(days=42)
+# Filters forget within about a month: nothing in the last 30 days is as good as nothing ever,
+# and less than one message a week is hardly more.
+_STEADY_COUNT = 4
 
 
 class Warmth(StrEnum):
@@ -31,36 +35,75 @@ class Warmth(StrEnum):
     UNKNOWN = "unknown"
 
 
-def judge_history(weekly_sent: Sequence[int | None], has_older_mail: bool | None) -> Warmth:
-    """How warm a mailbox is.
+@dataclass(frozen=True, slots=True)
+class SentHistory:
+    """What a mailbox has sent, our own probes left out.
+
+    Attributes:
+        read_at: aware; when its Sent folder was read.
+        first_sent_at: the first message that is still there; None where nothing was ever sent.
+        last_sent_at: the last one.
+        sent_30_days_count: messages sent in the 30 days before ``read_at``.
+        sent_90_days_count: in the 90 days before, those 30 among them.
+    """
+
+    read_at: datetime
+    first_sent_at: datetime | None
+    last_sent_at: datetime | None
+    sent_30_days_count: int
+    sent_90_days_count: int
+
+
+def without_probes(history: SentHistory, sent_at: Iterable[datetime]) -> SentHistory:
+    """A history without probes that are known by their moment alone, because a CRM sent them.
 
     Args:
-        weekly_sent: messages sent in each calendar week, oldest first, the current week
-            last; None for a week that could not be read. At least six weeks.
-        has_older_mail: whether anything was sent before the first of them; None where unknown.
-
-    Returns:
-        ``UNKNOWN`` only where what could not be read would make a difference.
+        history: as read, with these probes in it.
+        sent_at: aware; when each of them was sent.
     """
-    if not weekly_sent:
+    ages = [history.read_at - moment for moment in sent_at]
+    recent = max(0, history.sent_30_days_count - sum(age <= RECENT for age in ages))
+    late = max(recent, history.sent_90_days_count - sum(age <= LATE for age in ages))
+    is_all_ours = late == 0 and history.first_sent_at is not None and history.read_at - history.first_sent_at <= LATE
+    if is_all_ours:
+        return SentHistory(history.read_at, None, None, 0, 0)
+    return replace(history, sent_30_days_count=recent, sent_90_days_count=late)
+
+
+def judge_history(history: SentHistory | None) -> Warmth:
+    """How warm a mailbox is.
+
+    Cold: it never sent, or first did within two weeks, or has not for 30 days. Warming: it
+    first sent within six weeks, or in the last 30 days less than once a week, or again
+    only now after two silent months. Warm: anything else.
+
+    Args:
+        history: as read; None where the Sent folder could not be read, which says nothing.
+    """
+    if history is None:
         return Warmth.UNKNOWN
-    least = _judge([count or 0 for count in weekly_sent], bool(has_older_mail))
-    most = _judge([1 if count is None else count for count in weekly_sent], has_older_mail is not False)
-    return least if least is most else Warmth.UNKNOWN
+    if history.first_sent_at is None or history.sent_30_days_count <= 0:
+        return Warmth.COLD
+    age = history.read_at - history.first_sent_at
+    if age < _COLD_AGE:
+        return Warmth.COLD
+    was_silent = history.sent_90_days_count <= history.sent_30_days_count
+    if age < _WARM_AGE or history.sent_30_days_count < _STEADY_COUNT or was_silent:
+        return Warmth.WARMING
+    return Warmth.WARM
 
 
-def audit_history(weekly_sent: Sequence[int | None], has_older_mail: bool | None, mailbox_id: str) -> Finding:
+def audit_history(history: SentHistory | None, mailbox_id: str) -> Finding:
     """The one finding on a mailbox's sending history.
 
     Args:
-        weekly_sent: as for ``judge_history``.
-        has_older_mail: as for ``judge_history``.
+        history: as for ``judge_history``.
         mailbox_id: ours.
     """
-    warmth = judge_history(weekly_sent, has_older_mail)
+    warmth = judge_history(history)
     code = "history_unknown" if warmth is Warmth.UNKNOWN else f"mailbox_{warmth}"
-    evidence = {"weekly_sent": list(weekly_sent), "has_older_mail": has_older_mail}
-    return make_finding(code, SubjectKind.MAILBOX, mailbox_id, evidence, mailbox=mailbox_id)
+    evidence = {} if history is None else _evidence(history)
+    return make_finding(code, SubjectKind.MAILBOX, mailbox_id, evidence, seen=_in_words(history))
 
 
 def audit_sync(mode: SyncMode, mailbox_id: str) -> Finding:
@@ -68,12 +111,28 @@ def audit_sync(mode: SyncMode, mailbox_id: str) -> Finding:
     return make_finding(f"sync_{mode}", SubjectKind.MAILBOX, mailbox_id, {"sync": str(mode)}, mailbox=mailbox_id)
 
 
-def _judge(counts: Sequence[int], has_older_mail: bool) -> Warmth:
-    active = [index for index, count in enumerate(counts) if count > 0]
-    recent = sum(1 for index in active if index >= len(counts) - _RECENT_WEEKS)
-    age = len(counts) - active[0] if active else 0
-    if recent <= _DORMANT_ACTIVE_WEEKS or (age <= _COLD_WEEKS and not has_older_mail):
-        return Warmth.COLD
-    if recent < _STEADY_ACTIVE_WEEKS or (age <= _WARMING_WEEKS and not has_older_mail):
-        return Warmth.WARMING
-    return Warmth.WARM
+def _evidence(history: SentHistory) -> dict[str, JSON]:
+    return {
+        "read_at": history.read_at.isoformat(),
+        "first_sent_at": history.first_sent_at.isoformat() if history.first_sent_at else None,
+        "last_sent_at": history.last_sent_at.isoformat() if history.last_sent_at else None,
+        "days_since_first": _days(history, history.first_sent_at),
+        "days_since_last": _days(history, history.last_sent_at),
+        "sent_30_days_count": history.sent_30_days_count,
+        "sent_90_days_count": history.sent_90_days_count,
+    }
+
+
+def _in_words(history: SentHistory | None) -> str:
+    if history is None:
+        return "the Sent folder could not be read"
+    if history.first_sent_at is None:
+        return "it has sent nothing yet"
+    return (
+        f"it first sent {_days(history, history.first_sent_at)} days ago and last "
+        f"{_days(history, history.last_sent_at)} days ago, {history.sent_30_days_count} messages in the last 30 days"
+    )
+
+
+def _days(history: SentHistory, moment: datetime | None) -> int | None:
+    return None if moment is None else max(0, (history.read_at - moment).days)

@@ -64,6 +64,11 @@ class History:
             for index in range(first, last)
         ]
 
+    def find(self, message_id: str) -> PastMessage | None:
+        """The message of this id; None where there is none."""
+        everything = self.sent_between(self.first_sent_at, self.ends_at)
+        return next((message for message in everything if message.id == message_id), None)
+
     @property
     def _step(self) -> timedelta:
         return timedelta(weeks=1) / max(self.weekly_sent, 1)

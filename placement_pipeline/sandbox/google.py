@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from placement_pipeline.sandbox import access_tokens
-from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.accounts import Account, PastMessage
 from placement_pipeline.sandbox.gmail_search import (
     SYSTEM_LABELS,
     Query,
@@ -147,10 +147,14 @@ class GoogleWire:
 
     async def _get(self, request: web.Request) -> web.Response:
         account = self._account(request)
-        message = self._store.get(account.address, request.match_info["id"])
-        if message is None:
-            raise GmailError(404)
+        message_id = request.match_info["id"]
         shape = request.query.get("format", "full").lower()
+        message = self._store.get(account.address, message_id)
+        if message is None:
+            past = account.history.find(message_id) if shape == "minimal" else None
+            if past is None:
+                raise GmailError(404)
+            return web.json_response(_past_json(past))
         answer = {
             "id": message.id,
             "threadId": message.id,
@@ -295,6 +299,16 @@ def _page(request: web.Request, default: int) -> tuple[int, int]:
 
 def _page_token(start: int) -> str:
     return base64.urlsafe_b64encode(str(start).encode()).decode()
+
+
+def _past_json(message: PastMessage) -> dict[str, Any]:
+    """One of the synthetic past: it has an id and a date, and no more than the shape ``minimal`` shows."""
+    return {
+        "id": message.id,
+        "threadId": message.id,
+        "labelIds": ["SENT"],
+        "internalDate": str(int(message.sent_at.timestamp() * 1000)),
+    }
 
 
 def _headers(message: StoredMessage, wanted: set[str]) -> list[dict[str, str]]:

@@ -2,20 +2,20 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
 from placement_pipeline.connectors.roster_file import read_roster_file
+from placement_pipeline.domain.history import SentHistory, without_probes
 from placement_pipeline.domain.roster import RosterEntry, build_roster, domain_of, mailbox_id_of, users_without_mailbox
 from placement_pipeline.domain.words import Role, Route, SyncMode
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import roster as rows
-from placement_pipeline.warehouse.roster import ActivityWeek, WonDealRow
+from placement_pipeline.warehouse.roster import OwnProbes, WonDealRow
 
-ACTIVITY_WEEKS = 13
 _DEALS_SINCE = timedelta(days=730)
 
 
@@ -87,43 +87,36 @@ def _signature(path: Path | None) -> str:
 
 
 async def refresh_activity(place: Workplace, access: Access, month: date) -> Counter[str]:
-    """Count what each mailbox sent in the last thirteen weeks, from its own Sent folder.
+    """Read from its own Sent folder what each mailbox has sent, our probes left out.
+
+    Addresses of one account share a Sent folder, and so a history: it is read once.
 
     Returns:
-        ``mailboxes``, ``weeks`` and ``unreadable`` mailboxes, whose weeks are stored as not known.
+        ``mailboxes`` and ``unreadable`` ones, of which nothing is known.
     """
     with place.engine.begin() as connection:
         entries = [entry for entry in rows.load_roster(connection, month) if entry.is_in]
-    periods = _weeks(place.now())
+        probes = rows.load_own_probes(connection)
+    now = place.now()
     gate = asyncio.Semaphore(place.settings.pacing.mailboxes_at_once)
 
-    async def read(entry: RosterEntry) -> list[ActivityWeek]:
+    async def read(entry: RosterEntry) -> SentHistory | None:
+        ours = probes.get(entry.account_address, OwnProbes(frozenset(), ()))
         async with gate:
             try:
                 reader = await access.history_reader(entry)
-                sent = await reader.count_sent(periods)
-                has_older = await reader.has_sent_before(periods[0][0])
+                history = await reader.read_sent(now, lambda message_id: message_id in ours.ids)
             except (ReadError, SignInError):
-                return [ActivityWeek(entry.mailbox_id, start.date(), None, None) for start, _ in periods]
-        return [
-            ActivityWeek(entry.mailbox_id, start.date(), count, has_older)
-            for (start, _), count in zip(periods, sent, strict=True)
-        ]
+                return None
+        return without_probes(history, ours.moments)
 
-    weeks = await asyncio.gather(*(read(entry) for entry in entries))
+    accounts = {(entry.account_address, entry.provider): entry for entry in entries}
+    read_by_account = dict(zip(accounts, await asyncio.gather(*map(read, accounts.values())), strict=True))
+    histories = {entry.mailbox_id: read_by_account[entry.account_address, entry.provider] for entry in entries}
     with place.engine.begin() as connection:
-        stored = rows.save_activity(connection, [week for mailbox in weeks for week in mailbox], place.now())
-    unreadable = sum(all(week.sent_count is None for week in mailbox) for mailbox in weeks)
-    return Counter({"mailboxes": len(entries), "weeks": stored, "unreadable": unreadable})
-
-
-def _weeks(now: datetime) -> tuple[tuple[datetime, datetime], ...]:
-    """The last thirteen weeks, Monday to Monday UTC, the running one included; oldest first."""
-    today = now.astimezone(UTC).date()
-    monday = today - timedelta(days=today.weekday())
-    starts = [monday - timedelta(weeks=back) for back in reversed(range(ACTIVITY_WEEKS))]
-    midnights = [datetime.combine(start, time(), UTC) for start in starts]
-    return tuple((start, start + timedelta(weeks=1)) for start in midnights)
+        rows.save_activity(connection, month, histories, now)
+    unreadable = sum(history is None for history in histories.values())
+    return Counter({"mailboxes": len(entries), "unreadable": unreadable})
 
 
 async def refresh_won_deals(place: Workplace, access: Access) -> Counter[str]:

@@ -104,7 +104,11 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
         _within("sync_modes_are_known", "sync_mode", SyncMode),
         _within("routes_are_known", "route", Route),
     ),
-    "mailbox_activity": (_between("counts_are_plausible", "sent_count", 0, 100_000),),
+    "mailbox_activity": (
+        _between("counts_are_plausible", "sent_30_days_count", 0, 100_000),
+        _at_least("ninety_days_hold_thirty", "sent_90_days_count", "sent_30_days_count"),
+        _not_null("read_mailboxes_have_counts", "sent_90_days_count", Where("is_read", operator.eq, True)),
+    ),
     "won_deals": (
         _between("values_are_not_negative", "value", 0, 1e15),
         _matches("currencies_are_iso_codes", "currency", r"^[A-Z]{3}$"),

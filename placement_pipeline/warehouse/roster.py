@@ -1,28 +1,33 @@
 """Roster, activity and won deals: what a month knows of reps, their mailboxes and revenue."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from placement_pipeline.domain.history import SentHistory
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.words import MailProvider, Role, Route, SyncMode
+from placement_pipeline.domain.words import MailProvider, Role, Route, SendState, SyncMode
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityWeek:
-    """A mailbox and week; None where the mailbox could not be read."""
+class OwnProbes:
+    """The probes that went out from one account, by whatever tells them in its Sent folder.
 
-    mailbox_id: str
-    activity_week: date
-    sent_count: int | None
-    has_older_mail: bool | None
+    Attributes:
+        ids: the provider's ids of the messages.
+        moments: when those were sent whose id is not known: a CRM sent them.
+    """
+
+    ids: frozenset[str]
+    moments: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +61,81 @@ def load_roster(connection: Connection, month: date) -> list[RosterEntry]:
     return [_entry(row) for row in connection.execute(query)]
 
 
-def save_activity(connection: Connection, weeks: Iterable[ActivityWeek], observed_at: datetime) -> int:
-    """Store weeks; a week that could not be read now does not overwrite one that could be before."""
-    rows = [{**asdict(week), "observed_at": observed_at} for week in weeks]
-    upsert(connection, tables.mailbox_activity, [row for row in rows if row["sent_count"] is not None])
-    unknown = [row for row in rows if row["sent_count"] is None]
-    if unknown:
-        connection.execute(insert(tables.mailbox_activity).on_conflict_do_nothing(), unknown)
-    return len(rows)
+def save_activity(
+    connection: Connection, month: date, histories: Mapping[str, SentHistory | None], observed_at: datetime
+) -> int:
+    """Store what mailboxes have sent, by mailbox id; None for one that could not be read.
 
-
-def load_activity(connection: Connection, mailbox_id: str, since: date) -> list[ActivityWeek]:
-    """A mailbox's weeks from this one on, oldest first."""
+    A mailbox that could not be read now keeps what was read before in the month.
+    """
     table = tables.mailbox_activity
-    query = (
-        select(table.c.mailbox_id, table.c.activity_week, table.c.sent_count, table.c.has_older_mail)
-        .where(table.c.mailbox_id == mailbox_id, table.c.activity_week >= since)
-        .order_by(table.c.activity_week)
+    upsert(
+        connection,
+        table,
+        [
+            {
+                "roster_month": month,
+                "mailbox_id": mailbox_id,
+                "is_read": True,
+                "first_sent_at": history.first_sent_at,
+                "last_sent_at": history.last_sent_at,
+                "sent_30_days_count": history.sent_30_days_count,
+                "sent_90_days_count": history.sent_90_days_count,
+                "observed_at": history.read_at,
+            }
+            for mailbox_id, history in histories.items()
+            if history is not None
+        ],
     )
-    return [ActivityWeek(*row) for row in connection.execute(query)]
+    unread = [
+        {"roster_month": month, "mailbox_id": mailbox_id, "is_read": False, "observed_at": observed_at}
+        for mailbox_id, history in histories.items()
+        if history is None
+    ]
+    if unread:
+        connection.execute(insert(table).on_conflict_do_nothing(), unread)
+    return len(histories)
+
+
+def load_activity(connection: Connection, month: date, mailbox_id: str) -> SentHistory | None:
+    """What a mailbox had sent when it was read in this month; None where that is not known."""
+    table = tables.mailbox_activity
+    query = select(table).where(table.c.roster_month == month, table.c.mailbox_id == mailbox_id, table.c.is_read)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return SentHistory(
+        read_at=row.observed_at,
+        first_sent_at=row.first_sent_at,
+        last_sent_at=row.last_sent_at,
+        sent_30_days_count=row.sent_30_days_count,
+        sent_90_days_count=row.sent_90_days_count,
+    )
+
+
+def load_own_probes(connection: Connection) -> dict[str, OwnProbes]:
+    """The probes sent so far, by account address: an alias's lie in the Sent folder of its account."""
+    jobs, tests, roster = tables.send_jobs, tables.placement_tests, tables.rep_roster
+    is_listed = and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id)
+    query = (
+        select(
+            roster.c.account_address,
+            jobs.c.message_id_provider,
+            # A draft keeps its id when it is sent, also where nobody heard that it was.
+            jobs.c.draft_id_provider,
+            case((jobs.c.state == SendState.SENT, jobs.c.sent_at)).label("sent_at"),
+        )
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .join(roster, is_listed)
+    )
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    moments: defaultdict[str, list[datetime]] = defaultdict(list)
+    for row in connection.execute(query):
+        known = {one for one in (row.message_id_provider, row.draft_id_provider) if one}
+        ids[row.account_address] |= known
+        if not known and row.sent_at is not None:
+            moments[row.account_address].append(row.sent_at)
+    return {account: OwnProbes(frozenset(ids[account]), tuple(moments[account])) for account in ids}
 
 
 def save_won_deals(connection: Connection, deals: Iterable[WonDealRow], observed_at: datetime) -> int:

@@ -65,15 +65,18 @@ rep_roster = Table(
     Column("observed_at", Moment, nullable=False),
 )
 
-# One row: a mailbox and week. Counts are null where the mailbox could not be read.
+# One row: what a mailbox had sent when it was read in this month, our probes left out. Where it could not be read,
+# nothing is known: moments and counts are null.
 mailbox_activity = Table(
     "mailbox_activity",
     metadata,
+    Column("roster_month", Date, primary_key=True),
     Column("mailbox_id", Text, primary_key=True),
-    Column("activity_week", Date, primary_key=True),
-    Column("sent_count", Integer),
-    Column("replied_count", Integer),
-    Column("has_older_mail", Boolean),
+    Column("is_read", Boolean, nullable=False),
+    Column("first_sent_at", Moment),
+    Column("last_sent_at", Moment),
+    Column("sent_30_days_count", Integer),
+    Column("sent_90_days_count", Integer),
     Column("observed_at", Moment, nullable=False),
 )
 

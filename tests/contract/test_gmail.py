@@ -11,8 +11,10 @@ from placement_pipeline.connectors.errors import SeedReadError, SignInError
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.mail import Accepted, CannotTell, FoundSent, OutcomeUnknown, ProvenUnsent, Refused
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
+from placement_pipeline.domain.history import SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER
-from tests.contract.conftest import ANNA, MOVED_AFTER_SECONDS, REVOKED_GOOGLE, Doors, at, find, no_draft, probe_to
+from placement_pipeline.sandbox.accounts import History
+from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, REVOKED_GOOGLE, Doors, at, find, no_draft, probe_to
 
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
 NONE: frozenset[str] = frozenset()
@@ -191,14 +193,64 @@ async def test_a_message_a_users_rule_filed_is_found_below_its_own_label(doors: 
     assert later.location == first.location
 
 
-async def test_the_past_is_counted_by_period_and_stops_at_a_page(doors: Doors) -> None:
-    history = doors.gmail_history(ANNA)
+async def test_the_past_is_read_to_its_first_message_in_few_calls(doors: Doors) -> None:
     now = doors.sandbox.office.began_at
-    week = timedelta(weeks=1)
-    periods = ((now - 2 * week, now - week), (now - week, now), (now - 20 * week, now), (now + week, now + 2 * week))
-    assert await history.count_sent(periods) == (40, 40, 500, 0)
-    assert await history.has_sent_before(now - 19 * week)
-    assert not await history.has_sent_before(now - 21 * week)
+    paths: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        paths.append(request.url.path)
+
+    doors.client.event_hooks = {"request": [note]}
+    history = await doors.gmail_history(ANNA).read_sent(now, lambda message_id: False)
+    assert history.first_sent_at is not None
+    assert abs(history.first_sent_at - (now - timedelta(weeks=20))) < timedelta(milliseconds=1)
+    assert history.last_sent_at is not None
+    assert timedelta(0) < now - history.last_sent_at <= timedelta(hours=5)
+    # 40 a week, evenly: 30 days have 171 and 90 days 514.
+    assert (history.sent_30_days_count, history.sent_90_days_count) == (171, 514)
+    listings = sum(path.endswith("/messages") for path in paths)
+    gets = sum("/messages/" in path for path in paths)
+    assert (listings <= 6, gets) == (True, 2)
+
+
+async def test_the_first_of_thousands_of_messages_is_found_by_halving_the_time(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = doors.sandbox.office.began_at
+    account = doors.sandbox.office.store.accounts[ANNA]
+    monkeypatch.setattr(account, "history", History(ANNA, began - timedelta(weeks=260), began, 60))
+    calls = 0
+
+    async def note(request: httpx.Request) -> None:
+        nonlocal calls
+        calls += 1
+
+    doors.client.event_hooks = {"request": [note]}
+    history = await doors.gmail_history(ANNA).read_sent(began, lambda message_id: False)
+    assert history.first_sent_at is not None
+    assert abs(history.first_sent_at - (began - timedelta(weeks=260))) < timedelta(milliseconds=1)
+    assert calls <= 15
+
+
+async def test_a_mailbox_that_sent_nothing_but_our_probes_has_no_past(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = doors.sandbox.office.began_at
+    monkeypatch.setattr(doors.sandbox.office.store.accounts[COLD], "history", History(COLD, began, began, 0))
+    outcome = await doors.gmail_sender(COLD).send(probe_to("gmail-01", COLD), no_draft)
+    assert isinstance(outcome, Accepted)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    reader = doors.gmail_history(COLD)
+    assert (await reader.read_sent(later, lambda message_id: False)).sent_30_days_count >= 1
+    ours = {message.id for message in doors.sandbox.office.store.messages(COLD)}
+    assert outcome.provider_message_id in ours
+    without = await reader.read_sent(later, lambda message_id: message_id in ours)
+    assert without == SentHistory(later, None, None, 0, 0)
+
+
+async def test_a_past_that_cannot_be_read_is_an_error_and_never_empty(doors: Doors) -> None:
+    with pytest.raises(SignInError):
+        await doors.gmail_history(REVOKED_GOOGLE).read_sent(datetime.now(UTC), lambda message_id: False)
 
 
 async def test_every_request_goes_to_the_endpoint_we_name(doors: Doors) -> None:

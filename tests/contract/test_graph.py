@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
-from placement_pipeline.connectors.errors import SeedReadError, SignInError
+from placement_pipeline.connectors.errors import ReadError, SeedReadError, SignInError
 from placement_pipeline.connectors.graph import GraphSeedReader, GraphSender
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.mail import (
@@ -243,14 +244,43 @@ async def test_a_message_a_users_rule_filed_is_found_in_the_users_own_folder(doo
     assert (seen.location.folder, seen.location.is_well_known_folder) == ("Suppliers", False)
 
 
-async def test_the_past_is_counted_by_period_and_a_count_stops_at_five_hundred(doors: Doors) -> None:
-    history = doors.graph_history(MIA)
+async def test_the_past_is_read_to_its_first_message_in_two_calls(doors: Doors) -> None:
     now = doors.sandbox.office.began_at
-    week = timedelta(weeks=1)
-    periods = ((now - 2 * week, now - week), (now - 20 * week, now), (now + week, now + 2 * week))
-    assert await history.count_sent(periods) == (40, 500, 0)
-    assert await history.has_sent_before(now - 19 * week)
-    assert not await history.has_sent_before(now - 21 * week)
+    calls = 0
+
+    async def note(request: httpx.Request) -> None:
+        nonlocal calls
+        calls += 1
+
+    doors.client.event_hooks = {"request": [note]}
+    reader = doors.graph_history(MIA)
+    history = await reader.read_sent(now, lambda message_id: False)
+    assert history.first_sent_at == now.replace(microsecond=0) - timedelta(weeks=20)
+    assert history.last_sent_at is not None
+    assert timedelta(0) < now - history.last_sent_at <= timedelta(hours=5)
+    assert history.sent_30_days_count in (171, 172)
+    assert history.sent_90_days_count in (514, 515)
+    assert calls <= 3, "two listings and a token"
+
+
+async def test_our_own_probes_are_no_past(doors: Doors) -> None:
+    outcome = await doors.graph_sender(MIA).send(probe_to("m365-01", MIA), lambda draft_id: None)
+    assert isinstance(outcome, Accepted)
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    reader = doors.graph_history(MIA)
+    everything = await reader.read_sent(later, lambda message_id: False)
+    without = await reader.read_sent(later, lambda message_id: message_id == outcome.provider_message_id)
+    assert everything.sent_30_days_count - without.sent_30_days_count == 1
+    nothing = await reader.read_sent(later, lambda message_id: True)
+    assert (nothing.first_sent_at, nothing.last_sent_at, nothing.sent_90_days_count) == (None, None, 0)
+
+
+async def test_a_past_that_cannot_be_read_is_an_error_and_never_empty(
+    doors: Doors, trouble: Callable[..., None]
+) -> None:
+    trouble("graph.messages.list", "status", status=403, count=10)
+    with pytest.raises(ReadError):
+        await doors.graph_history(MIA).read_sent(datetime.now(UTC), lambda message_id: False)
 
 
 async def test_no_address_and_no_secret_reaches_the_log(

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from placement_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError
+from placement_pipeline.warehouse.embedded import EmbeddedServer
+from placement_pipeline.warehouse.errors import EmbeddedServerError
 from tests.conftest import engine_on
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change the user of a process")

@@ -34,7 +34,11 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         for month in (NOVEMBER, DECEMBER)
         for address in ("anna@acme.example", "boris@acme.example")
     ],
-    "mailbox_activity": [{"sent_count": 0}, {"sent_count": 41}, {"sent_count": None}],
+    "mailbox_activity": [
+        {"is_read": True, "sent_30_days_count": 0, "sent_90_days_count": 41},
+        {"is_read": True, "sent_30_days_count": 7, "sent_90_days_count": 7},
+        {"is_read": False, "sent_30_days_count": None, "sent_90_days_count": None},
+    ],
     "won_deals": [{"value": 0.0, "currency": "EUR"}, {"value": 1200.5, "currency": "USD"}],
     "placement_tests": [
         {"plan_key": "a", "reason": "monthly", "variant": "as_sent", "state": "open", "closed_at": None},
@@ -87,7 +91,9 @@ BAD: dict[tuple[str, str], dict[str, Any]] = {
     ("rep_roster", "providers_are_known"): {"address": "c@acme.example", "provider": "yahoo"},
     ("rep_roster", "sync_modes_are_known"): {"address": "c@acme.example", "sync_mode": "smart-bcc"},
     ("rep_roster", "routes_are_known"): {"address": "c@acme.example", "route": ""},
-    ("mailbox_activity", "counts_are_plausible"): {"sent_count": -1},
+    ("mailbox_activity", "counts_are_plausible"): {"sent_30_days_count": -1},
+    ("mailbox_activity", "ninety_days_hold_thirty"): {"sent_30_days_count": 8, "sent_90_days_count": 7},
+    ("mailbox_activity", "read_mailboxes_have_counts"): {"sent_30_days_count": None, "sent_90_days_count": None},
     ("won_deals", "values_are_not_negative"): {"value": -0.01},
     ("won_deals", "currencies_are_iso_codes"): {"currency": "eur"},
     ("placement_tests", "debts_are_paid_once"): {"plan_key": "b"},

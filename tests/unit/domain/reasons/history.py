@@ -1,16 +1,27 @@
 """Cases of the reason codes in ``domain.reasons.history``."""
 
+from datetime import UTC, datetime, timedelta
+
 from placement_pipeline.domain.findings import Finding
-from placement_pipeline.domain.history import audit_history, audit_sync
+from placement_pipeline.domain.history import SentHistory, audit_history, audit_sync
 from placement_pipeline.domain.words import SyncMode
 from tests.unit.domain.reasons.cases import Case, Pair
 
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
-def history(*weeks: int | None, older: bool | None = False) -> Case:
+
+def history(first_days_ago: int, recent: int, late: int) -> Case:
+    first, last = (NOW - timedelta(days=days) for days in (first_days_ago, 1 if recent else 40))
+    read = SentHistory(NOW, first, last, recent, late)
+
     async def judge() -> list[Finding]:
-        return [audit_history(weeks, older, "mb-1")]
+        return [audit_history(read, "mb-1")]
 
     return judge
+
+
+async def unread() -> list[Finding]:
+    return [audit_history(None, "mb-1")]
 
 
 def sync(mode: SyncMode) -> Case:
@@ -21,10 +32,10 @@ def sync(mode: SyncMode) -> Case:
 
 
 CASES: dict[str, Pair] = {
-    "mailbox_cold": Pair(history(0, 0, 0, 0, 0, 0, 3, 20), history(4, 0, 0, 3, 2, 0, 3, 20, older=True)),
-    "mailbox_warming": Pair(history(0, 0, 0, 0, 4, 6, 9, 20), history(5, 5, 5, 5, 5, 5, 5, 5)),
-    "mailbox_warm": Pair(history(5, 5, 5, 5, 5, 0, 5, 5), history(5, 5, 5, 0, 0, 0, 0, 5, older=True)),
-    "history_unknown": Pair(history(*[None] * 8, older=None), history(5, None, 5, 5, 5, 5, 5, 5)),
+    "mailbox_cold": Pair(history(5, 23, 23), history(15, 23, 23)),
+    "mailbox_warming": Pair(history(30, 40, 40), history(43, 40, 41)),
+    "mailbox_warm": Pair(history(400, 4, 5), history(400, 4, 4)),
+    "history_unknown": Pair(unread, history(400, 0, 0)),
     "sync_two_way": Pair(sync(SyncMode.TWO_WAY), sync(SyncMode.OFF)),
     "sync_smart_bcc": Pair(sync(SyncMode.SMART_BCC), sync(SyncMode.TWO_WAY)),
     "sync_off": Pair(sync(SyncMode.OFF), sync(SyncMode.SMART_BCC)),
