@@ -8,7 +8,14 @@ REASONS: dict[str, ReasonCode] = {
         "content",
         WARN,
         "The message is more image than text, as advertising is.",
-        "Replace the image in the signature or template by text, or by a logo under 30 kB ({detail}).",
+        "Replace the image in the {place} by text, or by a logo under 30 kB ({detail}).",
+    ),
+    "signature_heavy": ReasonCode(
+        "content",
+        WARN,
+        "The signature outweighs what the rep wrote.",
+        "Have the rep shorten the signature (Gmail: Settings, See all settings, General, Signature; Outlook: Settings, "
+        "Mail, Compose and reply) to a few lines and one small logo: {detail}.",
     ),
     "tracking_pixel": ReasonCode(
         "content",
@@ -23,6 +30,26 @@ REASONS: dict[str, ReasonCode] = {
         "Switch link tracking off for 1:1 mail, or use a tracking domain below {domain}; "
         "today the links go through {host}.",
     ),
+    "link_shortener": ReasonCode(
+        "content",
+        WARN,
+        "A link goes through a public shortener: it hides where it leads, and shares the reputation of all who use it.",
+        "Replace the short link of {host} in the template or signature by the full address of the page.",
+    ),
+    "link_text_differs": ReasonCode(
+        "content",
+        WARN,
+        "A link shows one site's address and leads to another's, which filters take for phishing.",
+        "Let the link that shows {shown} lead there itself, or give it words instead of an address; today it leads to "
+        "{host}: where click tracking does that, switch it off for 1:1 mail.",
+    ),
+    "html_clipped": ReasonCode(
+        "content",
+        WARN,
+        "The HTML is longer than Gmail shows; the end of the message, the signature first, is cut off.",
+        "Shorten the HTML part of the message from {size} to under 102 kB: take out images in the page (data:) and "
+        "formatting that was pasted along.",
+    ),
     "unfilled_merge_field": ReasonCode(
         "content",
         FAIL,
@@ -32,7 +59,7 @@ REASONS: dict[str, ReasonCode] = {
     "text_part_missing": ReasonCode(
         "content",
         WARN,
-        "The message has an HTML part and no plain text part.",
+        "The message has an HTML part and no plain text part, or an empty one.",
         "Send a plain text alternative beside the HTML part.",
     ),
     "content_unknown": ReasonCode(

@@ -15,6 +15,7 @@ from placement_pipeline.domain.content import (
     read_content,
     rewriting_host,
 )
+from placement_pipeline.domain.links import Link
 
 WORDS = "A sentence of a sales mail, read by someone who has little time. " * 12
 TOKENS = ("9f86d081884c7d659a2feaa0c55ad015", "x7Kq2LmN8pQr4StU6vWx", "550e8400-e29b-41d4-a716-446655440000")
@@ -46,7 +47,7 @@ def test_a_message_is_measured() -> None:
     assert content.text_count == len("Hi Sam, two words xmb")
     assert (content.image_count, content.image_bytes, content.image_pixels) == (2, 6, 60_000)
     assert content.hosts == ("www.acme.example", "img.acme.example")
-    assert content.links == (("www.acme.example", "/x?"),)
+    assert content.links == (Link("www.acme.example", "/x?", "x"),)
     assert not content.has_text_part
 
 
@@ -85,7 +86,24 @@ def test_an_image_is_heavy_by_what_it_outweighs(html: str, is_heavy: bool) -> No
         ('<img src="https://t.example/o" style="max-height:0">', True),
         ('<img src="https://t.example/o" style="opacity:0.0">', True),
         ('<img src="https://t.example/o" style="opacity:0.5;line-height:0;border-width:0">', False),
-        ('<img src="https://t.example/o" width="1">', False),
+        ('<img src="https://t.example/o" width="1">', True),
+        ('<img src="https://t.example/o" width="1" style="height:auto">', True),
+        ('<img src="https://t.example/o" width="100%" height="1">', False),
+        ('<img src="https://t.example/o" width="1" style="width:600px;height:200px">', False),
+        ('<img src="https://t.example/o" style="display:none" width="180" height="60">', False),
+        ('<div style="display:none"><img src="https://t.example/o"></div>', True),
+        ('<div style="display:none"><img src="https://t.example/logo-dark.png" width="180"></div>', False),
+        ('<div style="display:none"><p>x</div><img src="https://t.example/logo.png">', False),
+        ("<div style=\"background-image:url('https://t.example/o?u=1');width:1px;height:1px\"></div>", True),
+        ('<td background="https://t.example/hero?x=1" width="600" height="300">', False),
+        ('<img src="https://t.example/images/spacer.gif" width="1" height="1">', False),
+        ('<img src="https://t.example/img/2024/line_1x1.png" height="1" width="1">', False),
+        ('<img src="https://t.example/images/spacer.gif?m=7f3a" width="1" height="1">', True),
+        ('<img src="https://t.example/o/48213377/p.gif" width="1" height="1">', True),
+        ('<img src="https://t.example/o/9f86d081884c7d659a2f.gif" width="1" height="1">', True),
+        ('<!--[if mso]><img src="https://t.example/o" width="1" height="1"><![endif]-->', False),
+        ('<!--[if !mso]><!--><img src="https://t.example/o" width="1" height="1"><!--<![endif]-->', True),
+        ('<!--><img src="https://t.example/o" width="1" height="1"><!-- -->', True),
         ('<img src="https://t.example/o" width="600" height="1">', False),
         ('<img src="data:image/gif;base64,R0lGOD" width="1" height="1">', False),
         ('<img src="cid:x" width="1" height="1">', False),
@@ -121,47 +139,53 @@ def test_the_senders_own_hosts_and_readable_addresses_are_not_rewritten() -> Non
     assert links(readable, readable + "-2", "https://www.linkedin.example/in/anna-berg-1a2b3c4") is None
 
 
-def test_links_wrapped_by_the_receivers_side_are_read_as_the_sender_wrote_them() -> None:
-    wrapped = "https://eur05.safelinks.protection.outlook.com/?url=https%3A%2F%2Fwww.acme.example%2F{}&data=05%7C02"
-    content = page(WORDS + "".join(f'<a href="{wrapped.format(n)}">x</a>' for n in "ab"))
-    assert content.hosts == ("www.acme.example",)
-    assert rewriting_host(content, "acme.example") is None
+def test_pictures_in_backgrounds_and_for_other_screens_are_seen() -> None:
+    content = page(
+        '<picture><source srcset="https://dark.example/l.png 2x, https://x.example/y.png"><img src="https://l.example/l">'
+        '</picture><table background="https://b.example/b.png"><tr><td style="background: #fff '
+        'url(https://c.example/c.png)">x</td></tr></table>'
+    )
+    assert content.image_count == 3
+    assert set(content.hosts) == {"dark.example", "l.example", "b.example", "c.example"}
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        "{{first_name}}",
-        "{{ contact.name }}",
-        "{% if x %}",
-        "%%first_name%%",
-        "${contact.name}",
-        "[First Name]",
-        "{first_name}",
-        "[[co]]",
-    ],
-)
-def test_merge_fields_sent_as_they_stand_are_found_in_text_subject_and_links(field: str) -> None:
-    text = read_content(f"Content-Type: text/plain\r\n\r\nHi {field},\r\n".encode())
-    subject = read_content(f"Subject: Hi {field}\r\n\r\nHi\r\n".encode())
-    assert text.unfilled_fields == subject.unfilled_fields == (field,)
+def test_what_is_hidden_is_not_text_a_reader_sees() -> None:
+    assert page('<div style="display:none">preview</div>Hi').text_count == 2
+    assert page('<div style="max-height:0;overflow:hidden">preview</div>Hi').text_count == 2
+    assert page('<div style="height:0">flows over</div>').text_count == len("flows over")
+    assert page("<p hidden>a<p>Hi").text_count == 2, "a paragraph ends where the next begins"
+    assert page("<div style='display:none'><b>a<div>b</b>c</div></div>Hi").text_count == 2
 
 
-def test_merge_fields_with_bars_are_found_too() -> None:
-    content = read_content(b"Content-Type: text/plain\r\n\r\n*|FNAME|* <<company>> {{ name | title }}\r\n")
-    assert content.unfilled_fields == ("*|FNAME|*", "<<company>>", "{{ name | title }}")
+def test_a_logo_is_not_heavy_for_being_sharp() -> None:
+    sharp = f'{WORDS}<img src="data:image/png;base64,{"A" * 70_000}" width="180" height="60">'
+    assert image_weight(page(sharp)) is None
+    assert image_weight(page(sharp.replace("A" * 70_000, "A" * 200_000))) is not None
 
 
-def test_merge_fields_are_found_in_encoded_subjects_html_and_links() -> None:
-    encoded = base64.b64encode("Grüße {{ name }}".encode()).decode()
-    assert read_content(f"Subject: =?utf-8?b?{encoded}?=\r\n\r\n".encode()).unfilled_fields == ("{{ name }}",)
-    html = '<p>Hi {{ a }}</p><a href="https://x.example/?n=%7B%7B%20b%20%7D%7D">x</a>'
-    assert page(html).unfilled_fields == ("{{ a }}", "{{ b }}")
+def test_a_picture_with_a_caption_is_heavy_also_where_its_height_is_not_given() -> None:
+    assert image_weight(page('Hi<img src="https://a.example/hero.png" width="600">')) is not None
+    assert image_weight(page('Hi<img src="https://a.example/hero.png" style="width:100%;max-width:600px">')) is not None
+    assert image_weight(page(f'{WORDS}<img src="https://a.example/hero.png" width="600">')) is None
 
 
-def test_braces_of_styles_code_and_prose_are_no_merge_fields() -> None:
-    content = page("<style>{first_name} p{a_b:c}</style><p>{x} {Sam} [1] 100%% of <b>{so called}</b> [name]</p>")
-    assert content.unfilled_fields == ()
+def test_a_message_within_the_message_and_files_are_attached_and_not_read() -> None:
+    inner = "Content-Type: message/rfc822\r\n\r\nContent-Type: text/plain\r\n\r\nHi {{ name }} https://x.example/"
+    file = "Content-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\n{{ name }}"
+    content = page("Hi", inner, file, image(1000, "Content-Disposition: attachment"))
+    assert content.attachment_types == ("message/rfc822", "text/plain", "image/png")
+    assert content.attachment_bytes >= 1000
+    assert (content.hosts, content.unfilled_fields, content.has_text_part) == ((), (), False)
+
+
+def test_an_image_part_is_shown_whatever_its_name_in_the_address_is_written_like() -> None:
+    content = page('<img src="cid:image001.png%4001DA">', image(900, "Content-ID: <image001.png@01DA>"))
+    assert (content.image_bytes, content.attachment_types) == (900, ())
+
+
+def test_an_empty_text_part_is_none() -> None:
+    assert not page("Hi", "Content-Type: text/plain\r\n\r\n \r\n").has_text_part
+    assert page("Hi", "Content-Type: text/plain\r\n\r\nHi\r\n").has_text_part
 
 
 def test_what_cannot_be_read_says_so() -> None:
@@ -184,6 +208,14 @@ def test_no_character_set_crashes_the_reader(charset: str) -> None:
 
 
 PIECES = [
+    "<div style='display:none'>",
+    "<div style='" + "url(" * 100 + "'>",
+    "<b><div></b>",
+    "<p class=signature>",
+    "<img srcset='https://a.example/ ",
+    "https://x.example/)",
+    "%%=",
+    "[first name",
     "<",
     "<a",
     "<a ",
@@ -206,3 +238,11 @@ def test_hostile_html_is_read_in_bounded_time(piece: str) -> None:
     started = time.perf_counter()
     page(piece * (400_000 // len(piece)) + "x" * 100 + ">")
     assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize("piece", [b"data:image/png;base64,AAAA ", b"<!--"])
+def test_the_largest_message_is_read_in_bounded_time(piece: bytes) -> None:
+    head = b"Content-Type: text/html\r\n\r\n"
+    started = time.perf_counter()
+    audit_content(read_content(head + piece * ((8 * 2**20 - 100) // len(piece))), "acme.example", "m")
+    assert time.perf_counter() - started < 5

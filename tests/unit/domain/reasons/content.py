@@ -18,6 +18,9 @@ WORDS = "A sentence of a sales mail, read by someone who has little time. " * 12
 OWN_LINK = '<a href="https://www.acme.example/a">a</a>'
 
 
+BANNER = '<img src="https://www.acme.example/b.png" width="600" height="300">'
+
+
 PIXEL = '<img src="https://track.tracker.example/open/1" width="1" height="1">'
 
 
@@ -33,10 +36,23 @@ CASES: dict[str, Pair] = {
         html('<p>Hi</p><img src="https://www.acme.example/b.png" width="600" height="300">'),
         html(f'<p>{WORDS}</p><img src="https://www.acme.example/logo.png" width="180" height="60">'),
     ),
+    "signature_heavy": Pair(
+        html(f'<p>{WORDS}</p><div class="gmail_signature">Anna{BANNER}</div>'),
+        html(f'<p>{WORDS}</p>{BANNER}<div class="gmail_signature">Anna</div>'),
+    ),
     "tracking_pixel": Pair(
         html(PIXEL), html('<img src="https://www.acme.example/line.png" width="600" height="1" style="line-height:0">')
     ),
     "links_rewritten": Pair(html(WORDS + REWRITTEN), html(WORDS + FOREIGN)),
+    "link_shortener": Pair(
+        html(f'{WORDS}<a href="https://bit.ly/3xYz">a</a>'),
+        html(f'{WORDS}<a href="https://www.bitly.example/3xYz">a</a>'),
+    ),
+    "link_text_differs": Pair(
+        html(f'{WORDS}<a href="https://c.tracker.example/l">www.acme.example</a>'),
+        html(f'{WORDS}<a href="https://go.acme.example/l">www.acme.example</a>'),
+    ),
+    "html_clipped": Pair(html(f"<p>{'x' * 103 * 1024}</p>"), html(f"<p>{'x' * 101 * 1024}</p>")),
     "unfilled_merge_field": Pair(
         html("<p>Hi {{ contact.first_name }}</p>"), html("<style>p {color: red}</style><p>Hi Sam {really}</p>")
     ),

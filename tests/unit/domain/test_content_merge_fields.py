@@ -1,0 +1,101 @@
+"""Merge fields in the notations of sales tools, and what only looks like one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from placement_pipeline.domain.content import read_content
+from placement_pipeline.domain.merge_fields import find_unfilled
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "{{first_name}}",
+        "{{ contact.name }}",
+        "{{ contact.firstname | default: 'there' }}",
+        "{{ personalization_token('contact.firstname', 'there') }}",
+        "{{#if first_name}}",
+        "{{!first_name}}",
+        "{{sender.first_name}}",
+        "{{}}",
+        "{% if x %}",
+        "{%- endif %}",
+        "%%first_name%%",
+        "%%=v(@firstName)=%%",
+        "%FIRSTNAME%",
+        "%contact_first_name%",
+        "${contact.name}",
+        "${Contacts.First Name}",
+        "$[FNAME|there]$",
+        "*|FNAME|*",
+        "*|IF:FNAME|*",
+        "{!Contact.FirstName}",
+        "{!$User.FirstName}",
+        "<<company>>",
+        "<<First_Name>>",
+        "«First_Name»",
+        "[First Name]",
+        "[Your Company]",
+        "[firstname,fallback=there]",
+        "[person.first_name]",
+        "{first_name}",
+        "{FirstName}",
+        "{first name}",
+        "[[co]]",
+        "{ MERGEFIELD First_Name }",
+    ],
+)
+def test_merge_fields_sent_as_they_stand_are_found_in_text_and_subject(field: str) -> None:
+    text = read_content(f"Content-Type: text/plain; charset=utf-8\r\n\r\nHi {field},\r\n".encode())
+    subject = read_content(f"Subject: Hi {field}\r\n\r\nHi\r\n".encode())
+    assert text.unfilled_fields == (field,)
+    assert not field.isascii() or subject.unfilled_fields == (field,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<style>{first_name} p{a_b:c} @media x{a{color:red}}</style>",
+        "p {color: red} a:hover{text-decoration:none}",
+        '{"first_name": "Anna", "a": {"b": {}}}',
+        "{{'a': 1}} {{color: red}} {{ \"x\": 1 }}",
+        "{x} {Sam} {really} {name} {}",
+        "[1] [name] [link] [Company] [see below]",
+        "100%% of 50% and 20%OFF% or 5% first_name 7%",
+        "a << b >> c <<wichtig>> «Wort» « mot »",
+        "costs $5 {net} or ${5}",
+        "*bold* | *|* ** |",
+        "f(x) = {x | x > 0}",
+        "<b>{so called}</b>",
+        "%C3%A4 %20 %F0%9F%98%80",
+    ],
+)
+def test_styles_data_and_prose_are_no_merge_fields(text: str) -> None:
+    assert find_unfilled([text.replace("<style>{first_name}", "<style>")]) == ()
+    assert read_content(f"Content-Type: text/html; charset=utf-8\r\n\r\n{text}".encode()).unfilled_fields == ()
+
+
+def test_merge_fields_are_found_wherever_a_reader_meets_them() -> None:
+    page = (
+        '<div style="display:none">{{ preview }}</div><p>&#123;&#123; escaped }}</p>'
+        '<a href="https://x.example/?n=%7B%7B%20link%20%7D%7D">x</a><p>{{ over\r\ntwo_lines }}</p>'
+    )
+    raw = f"Subject: =?utf-8?b?e3sgc3ViamVjdCB9fQ==?=\r\nContent-Type: text/html\r\n\r\n{page}"
+    assert read_content(raw.encode()).unfilled_fields == (
+        "{{ subject }}",
+        "{{ preview }}",
+        "{{ escaped }}",
+        "{{ over  two_lines }}",
+        "{{ link }}",
+    )
+
+
+def test_no_more_than_ten_are_named_and_each_once() -> None:
+    assert find_unfilled(["{{ a }} {{ a }}"]) == ("{{ a }}",)
+    assert len(find_unfilled([" ".join(f"{{{{ a{n} }}}}" for n in range(30))])) == 10
+
+
+@given(st.text(alphabet="{}[]%$*|<>«»!#a_. \n", max_size=200))
+def test_no_text_crashes_the_search(text: str) -> None:
+    assert all(field in text for field in find_unfilled([text]))
