@@ -37,6 +37,7 @@ class Access:
         self._client = client
         self._tokens = cache(self._grant)
         self._microsoft = cache(self._microsoft_app)
+        self._resolvers: list[DnsResolver] = []
 
     async def sender(self, mailbox: RosterEntry) -> Sender:
         """The mailbox as something that sends.
@@ -90,8 +91,15 @@ class Access:
         return Pipedrive(self._settings.endpoints.pipedrive_api, token.get_secret_value(), self._client)
 
     def resolver(self) -> DnsResolver:
-        """A resolver with a cache of its own."""
-        return DnsResolver(self._settings.dns.nameservers, self._settings.dns.timeout)
+        """A resolver with a cache of its own; its sockets are open until ``aclose``."""
+        resolver = DnsResolver(self._settings.dns.nameservers, self._settings.dns.timeout)
+        self._resolvers.append(resolver)
+        return resolver
+
+    async def aclose(self) -> None:
+        """Close what was opened for this access alone; the HTTP client is its owner's."""
+        for resolver in self._resolvers:
+            await resolver.aclose()
 
     def _grant(
         self, account: str, provider: MailProvider, who: str, google_scopes: tuple[str, ...] = READ_AND_SEND
@@ -183,7 +191,11 @@ _GOOGLE_FAMILIES = (ProviderFamily.GMAIL, ProviderFamily.GOOGLE_WORKSPACE)
 async def open_access(settings: Settings) -> AsyncIterator[Access]:
     """Access for as long as the block runs."""
     async with http.build_client(settings.endpoints.ca_bundle) as client:
-        yield Access(settings, client)
+        access = Access(settings, client)
+        try:
+            yield access
+        finally:
+            await access.aclose()
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -1,6 +1,7 @@
 """The sandbox's DNS server, asked over real UDP and TCP by dnspython."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import dns.asyncquery
@@ -10,11 +11,14 @@ import dns.message
 import dns.rcode
 import pytest
 
+from placement_pipeline.connectors.dns import DnsResolver
+from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.sandbox.dns_server import DnsServer
 from placement_pipeline.sandbox.faults import Fault, Faults, Plant
 from placement_pipeline.sandbox.keys import KeyRing
 from placement_pipeline.sandbox.world import load_world
 from placement_pipeline.sandbox.zones import Zones
+from placement_pipeline.settings import Dns
 
 PLANTS = (
     Plant(fault=Fault.DNS_SERVFAIL, on="_dmarc.globex.example"),
@@ -83,6 +87,12 @@ async def test_mail_exchangers_are_named(port: int) -> None:
 async def test_the_blocklist_answers(port: int, host: str, listed: bool) -> None:
     answer = await ask(port, f"{host}.dbl.spamhaus.org", "A")
     assert [rdata.to_text() for rrset in answer.answer for rdata in rrset] == (["127.0.1.2"] if listed else [])
+
+
+@pytest.mark.parametrize("one", [*Dns().link_lists(), *Dns().address_lists()], ids=lambda one: str(one.kind))
+async def test_the_test_entries_of_every_list_are_there(port: int, one: Blocklist) -> None:
+    async with aclosing(DnsResolver([f"127.0.0.1:{port}"])) as resolver:
+        assert await check_list(one, resolver) == (Proof.SOUND, "")
 
 
 async def test_without_edns_a_long_answer_is_truncated_and_tcp_has_all_of_it(port: int) -> None:
