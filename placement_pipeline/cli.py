@@ -17,25 +17,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from placement_pipeline import cli_audits
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
 from placement_pipeline.settings import SettingsError, config_path, load_settings
-from placement_pipeline.stages import doctor as doctor_stage
-from placement_pipeline.stages.access import open_access
-from placement_pipeline.stages.publishing import export_sheet, read_sheet
-from placement_pipeline.stages.waiting import read_progress
-from placement_pipeline.stages.workplace import Workplace, open_workplace
-from placement_pipeline.terminal import sheet_table
-from placement_pipeline.warehouse.database import DatabaseUrlError
-from placement_pipeline.warehouse.embedded import EmbeddedServer, EmbeddedServerError
-from placement_pipeline.warehouse.plan import load_tests
-from placement_pipeline.warehouse.roster import load_roster
+from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
+
+# What takes long to load (database, Dagster, the providers' clients) is imported by the command that needs it:
+# an audit by hand is over before that would be.
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 # Bound to the stream it starts with: what a run prints is sent elsewhere.
 console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 
 _USER_ERRORS = (SettingsError, InputError, DatabaseUrlError, EmbeddedServerError, ConnectorError)
+
+app.command()(cli_audits.audit)
+app.command()(cli_audits.inspect)
+app.command()(cli_audits.spf)
 
 Month = Annotated[str | None, typer.Option("--month", help="YYYY-MM; the running month without it.")]
 
@@ -82,6 +81,8 @@ def ui(port: Annotated[int, typer.Option(help="The UI's port.")] = 3000) -> None
 @app.command("migrate")
 def migrate_database() -> None:
     """Bring the database to this version: its schemas have to be there before Dagster's own storage is."""
+    from placement_pipeline.stages.workplace import open_workplace
+
     with open_workplace(load_settings()):
         console.print("The database is up to date.")
 
@@ -89,6 +90,9 @@ def migrate_database() -> None:
 @app.command()
 def doctor() -> None:
     """Check every setting, credential and connection; one line each says what is wrong and what to do."""
+    from placement_pipeline.stages import doctor as doctor_stage
+    from placement_pipeline.stages.access import open_access
+    from placement_pipeline.stages.workplace import Workplace, open_workplace
 
     async def examine(place: Workplace) -> int:
         ill = 0
@@ -115,6 +119,7 @@ def open_manual_tests(
 ) -> None:
     """Open tests of reason manual for these mailboxes and send their probes."""
     from placement_pipeline.stages.planning import resolve_mailboxes
+    from placement_pipeline.stages.workplace import open_workplace
 
     with open_workplace(load_settings()) as place:
         month = place.this_month
@@ -136,6 +141,10 @@ def open_manual_tests(
 @app.command()
 def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write the XLSX again.")] = False) -> None:
     """Show the monthly sheet."""
+    from placement_pipeline.stages.publishing import export_sheet, read_sheet
+    from placement_pipeline.stages.workplace import open_workplace
+    from placement_pipeline.terminal import sheet_table
+
     with open_workplace(load_settings()) as place:
         chosen = _month(month) or place.this_month
         rows = read_sheet(place, chosen)
@@ -150,6 +159,11 @@ def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write 
 @app.command()
 def status(month: Month = None) -> None:
     """Show the month's roster and how far its tests are."""
+    from placement_pipeline.stages.waiting import read_progress
+    from placement_pipeline.stages.workplace import open_workplace
+    from placement_pipeline.warehouse.plan import load_tests
+    from placement_pipeline.warehouse.roster import load_roster
+
     with open_workplace(load_settings()) as place:
         chosen = _month(month) or place.this_month
         progress = read_progress(place, chosen)
@@ -175,6 +189,8 @@ def status(month: Month = None) -> None:
 @app.command()
 def stop() -> None:
     """Stop the embedded PostgreSQL; its data stays."""
+    from placement_pipeline.warehouse.embedded import EmbeddedServer
+
     stopped = EmbeddedServer(_home()).stop()
     console.print("Stopped." if stopped else "It was not running.")
 
@@ -182,6 +198,8 @@ def stop() -> None:
 @app.command()
 def remove(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Stop the embedded PostgreSQL and delete all its data."""
+    from placement_pipeline.warehouse.embedded import EmbeddedServer
+
     home = _home()
     if not yes:
         typer.confirm(f"Delete the embedded database of {home} with every test and result?", abort=True)

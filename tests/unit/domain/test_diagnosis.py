@@ -1,4 +1,5 @@
 from collections.abc import Mapping, Sequence
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -16,11 +17,10 @@ GMAIL, MICROSOFT, REGIONAL = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365, Pr
 WELL = [Placement.PRIMARY] * 5
 SPAM = [Placement.SPAM] * 5
 TABBED = [Placement.PROMOTIONS] * 5
-NAMES = ("domain", "include", "provider", "menu", "name", "signer", "selector", "detail", "host", "zone", "holder")
 
 
 def finding(code: str) -> Finding:
-    names = dict.fromkeys((*NAMES, "count", "bits", "fields", "mailbox"), "x")
+    names = {name: "x" for _, name, _, _ in Formatter().parse(REASONS[code].remedy) if name and name != "subject"}
     return make_finding(code, SubjectKind.DOMAIN, "acme.example", {"seen": code}, **names)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from placement_pipeline.domain.audit import audit_message
+from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message
 from placement_pipeline.domain.auth.dns import CannotTell, Failure
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.findings import Finding
@@ -39,4 +39,9 @@ def message(
         "google._domainkey.other.example": {"TXT": [key_record()]},
     }
     zone |= {"_dmarc.acme.example": {"TXT": [record]}} if record else {}
-    return lambda: audit_message(raw, "gmail-01/1", MailProvider.GOOGLE, family, ZoneResolver(zone))  # type: ignore[arg-type]
+
+    async def audit() -> list[Finding]:
+        received = ReceivedMessage(raw, "gmail-01/1", family, MailProvider.GOOGLE)
+        return (await audit_message(received, ZoneResolver(zone))).findings  # type: ignore[arg-type]
+
+    return audit

@@ -1,0 +1,165 @@
+"""The audit of a received message: who signed it, what aligns, what its receiver decided, what it consists of."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+
+from placement_pipeline.domain.auth.arc import judge_arc, verify_chain
+from placement_pipeline.domain.auth.dkim import verify_signatures
+from placement_pipeline.domain.auth.dkim_verdict import judge_signatures, seen_selectors
+from placement_pipeline.domain.auth.dmarc_message import judge_dmarc
+from placement_pipeline.domain.auth.dmarc_walk import find_policy, is_aligned
+from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.auth.receiver import ReceiverVerdict, audit_receiver, read_verdict
+from placement_pipeline.domain.auth.receiver_envelope import ReceivedEnvelope, read_envelope
+from placement_pipeline.domain.auth.spf import SpfOutcome, check_host
+from placement_pipeline.domain.auth.spf_delivery import judge_spf
+from placement_pipeline.domain.content import ContentError, audit_content, read_content
+from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
+from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
+from placement_pipeline.domain.words import MailProvider, ProviderFamily
+
+_ANY_MENU = "the mail provider's settings for DKIM"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What someone knows of a delivery; None is left to the receiver's own lines.
+
+    Attributes:
+        client_ip: the address that handed the message over.
+        mail_from: the envelope sender; empty for a bounce.
+        helo: the name the client gave.
+    """
+
+    client_ip: IPv4Address | IPv6Address | None = None
+    mail_from: str | None = None
+    helo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message as it was received, and what is known of it.
+
+    Attributes:
+        raw: as the mailbox holds it.
+        subject: our id of the message; the subject of every finding.
+        family: where it was received, which decides whose verdict is trusted; None to go by
+            what the header's topmost lines show.
+        provider: who hosts the sending mailbox, whose menus stand in the remedies; None
+            where that is to be read from the message.
+        received_at: aware; what a signature's expiry is held against. None leaves that out.
+        authserv_id: trust the results signed with this name and no others.
+        envelope: where the delivery is known from elsewhere.
+        signature_html: the sender's signature, where it is known; else it is found by its marks.
+    """
+
+    raw: bytes
+    subject: str
+    family: ProviderFamily | None = None
+    provider: MailProvider | None = None
+    received_at: datetime | None = None
+    authserv_id: str | None = None
+    envelope: Envelope = Envelope()
+    signature_html: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAudit:
+    """What a message showed.
+
+    Attributes:
+        findings: on SPF, DKIM, DMARC, ARC, the receiver's verdict and the content.
+        selectors: those it was signed with in the name of its author's own domain.
+        client_ip: the address that handed it over, where its receiver wrote that down.
+    """
+
+    findings: list[Finding]
+    selectors: tuple[str, ...] = ()
+    client_ip: IPv4Address | IPv6Address | None = None
+
+
+async def audit_message(message: ReceivedMessage, resolver: Resolver) -> MessageAudit:
+    """Judge a received message, its signatures for real."""
+    fields = read_header(message.raw)
+    verdict = read_verdict(fields, message.family, message.authserv_id)
+    seen = read_envelope(fields, message.family, message.authserv_id)
+    stored = _judge_stored(message, fields, verdict)
+    author = from_domain(fields)
+    signatures, chain, spf = await asyncio.gather(
+        verify_signatures(message.raw, resolver, message.received_at),
+        verify_chain(message.raw, resolver),
+        _find_spf(message.envelope, seen, verdict, resolver),
+    )
+    arc = judge_arc(chain, message.subject)
+    client_ip = message.envelope.client_ip or seen.client_ip
+    if author is None:
+        lacking = {"detail": "the message does not have exactly one author domain in From"}
+        unknown = [
+            make_finding(code, SubjectKind.MESSAGE, message.subject, {}, **lacking)
+            for code in ("spf_delivery_unknown", "dkim_unknown", "dmarc_unknown")
+        ]
+        return MessageAudit([*unknown, arc, *stored], client_ip=client_ip)
+    policy = await find_policy(author, resolver)
+    is_dkim_strict = policy.record is not None and policy.record.is_dkim_strict
+    is_spf_strict = policy.record is not None and policy.record.is_spf_strict
+    alignment = {
+        domain: await is_aligned(domain, author, is_dkim_strict, resolver)
+        for domain in dict.fromkeys(one.domain for one in signatures if one.domain)
+    }
+    if spf.domain:
+        spf = SpfOutcome(spf.verdict, spf.domain, await is_aligned(spf.domain, author, is_spf_strict, resolver))
+    menu = _signing_menu(message.provider or _guess_provider(fields))
+    findings = [
+        judge_spf(spf, author, message.subject),
+        *judge_signatures(signatures, alignment, author, menu, message.subject),
+        *judge_dmarc(policy, signatures, alignment, spf, menu, message.subject),
+        arc,
+        *stored,
+    ]
+    return MessageAudit(findings, seen_selectors(signatures, author), client_ip)
+
+
+def audit_stored_message(message: ReceivedMessage) -> list[Finding]:
+    """What a stored message says by itself, without DNS: the receiver's verdict and the content."""
+    fields = read_header(message.raw)
+    return _judge_stored(message, fields, read_verdict(fields, message.family, message.authserv_id))
+
+
+def _judge_stored(message: ReceivedMessage, fields: Sequence[HeaderField], verdict: ReceiverVerdict) -> list[Finding]:
+    findings = audit_receiver(verdict, message.subject)
+    try:
+        content = read_content(message.raw, message.signature_html)
+    except ContentError as error:
+        return [*findings, make_finding("content_unknown", SubjectKind.MESSAGE, message.subject, {}, detail=error)]
+    return [*findings, *audit_content(content, from_domain(tuple(fields)) or "", message.subject)]
+
+
+async def _find_spf(
+    known: Envelope, seen: ReceivedEnvelope, verdict: ReceiverVerdict, resolver: Resolver
+) -> SpfOutcome:
+    """SPF of the delivery: as its receiver found it, else evaluated now; alignment is left open."""
+    if known == Envelope() and verdict.spf is not None:
+        return SpfOutcome(*verdict.spf)
+    client_ip = known.client_ip or seen.client_ip
+    mail_from = (seen.mail_from_domain or "") if known.mail_from is None else known.mail_from.strip().strip("<>")
+    helo = (seen.helo or "") if known.helo is None else known.helo
+    if client_ip is None or not (mail_from or helo):
+        return SpfOutcome()
+    result = await check_host(client_ip, mail_from, resolver, helo)
+    return SpfOutcome(result.verdict, domain_of_address(mail_from or helo))
+
+
+def _signing_menu(provider: MailProvider | None) -> str:
+    return PROVIDERS[provider].signing_menu if provider else _ANY_MENU
+
+
+def _guess_provider(fields: Sequence[HeaderField]) -> MailProvider | None:
+    """Whose mailbox a message was sent from, by the fields that provider adds on the way out; for remedies alone."""
+    names = {one.name for one in fields}
+    if "x-google-dkim-signature" in names:
+        return MailProvider.GOOGLE
+    return MailProvider.MICROSOFT365 if "x-originatororg" in names else None
