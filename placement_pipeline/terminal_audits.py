@@ -18,7 +18,7 @@ _STYLES = {
 }
 _RECORD_CHARS = 200
 # What proves a finding at a glance; all of the evidence is in the JSON.
-_SHOWN_EVIDENCE = ("record", "records", "asked", "signatures", "results", "spf", "weight", "hosts", "answers", "zone")
+_SHOWN_EVIDENCE = ("record", "records", "asked", "signatures", "results", "weight", "hosts", "answers", "zone")
 
 
 def report_table(report: Report) -> RenderableType:
@@ -60,7 +60,7 @@ def _evidence(finding: Finding) -> Sequence[tuple[str, str]]:
 
 def _as_text(value: JSON) -> str:
     match value:
-        case None | "" | [] | {}:
+        case None:
             text = ""
         case str():
             text = value

@@ -16,13 +16,13 @@ from placement_pipeline.domain.auth.dns import RecordType
 
 # https://www.dnsflagday.net/2020/: larger answers are fragmented on the way. Without EDNS, 41 % of
 # the TXT sets at a domain's apex do not fit and cost a second question by TCP.
-UDP_PAYLOAD = 1232
+_UDP_PAYLOAD = 1232
 
 _HEADER = struct.Struct("!HHHHHH")
 _RECURSION_DESIRED = 0x0100
 _CLASS_IN = 1
 # RFC 6891 section 6.1.2: the root's name, type 41, payload in the class, nothing more.
-_OPT = struct.pack("!BHHIH", 0, 41, UDP_PAYLOAD, 0, 0)
+_OPT = struct.pack("!BHHIH", 0, 41, _UDP_PAYLOAD, 0, 0)
 TYPES = {name: dns.rdatatype.from_text(name) for name in get_args(RecordType)}
 
 _MAX_LABEL = 63

@@ -7,12 +7,12 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.arc import judge_arc, verify_chain
-from placement_pipeline.domain.auth.dkim import verify_signatures
+from placement_pipeline.domain.auth.dkim import Signature, verify_signatures
 from placement_pipeline.domain.auth.dkim_verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.auth.dmarc_message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc_walk import find_policy, is_aligned
 from placement_pipeline.domain.auth.dns import Resolver
-from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.auth.providers import PROVIDERS, default_signer_of
 from placement_pipeline.domain.auth.receiver import ReceiverVerdict, audit_receiver, read_verdict
 from placement_pipeline.domain.auth.receiver_envelope import ReceivedEnvelope, read_envelope
 from placement_pipeline.domain.auth.spf import SpfOutcome, check_host
@@ -112,7 +112,7 @@ async def audit_message(message: ReceivedMessage, resolver: Resolver) -> Message
     }
     if spf.domain:
         spf = SpfOutcome(spf.verdict, spf.domain, await is_aligned(spf.domain, author, is_spf_strict, resolver))
-    menu = _signing_menu(message.provider or _guess_provider(fields))
+    menu = _signing_menu(message.provider or _guess_provider(fields, signatures))
     findings = [
         judge_spf(spf, author, message.subject),
         *judge_signatures(signatures, alignment, author, menu, message.subject),
@@ -157,8 +157,11 @@ def _signing_menu(provider: MailProvider | None) -> str:
     return PROVIDERS[provider].signing_menu if provider else _ANY_MENU
 
 
-def _guess_provider(fields: Sequence[HeaderField]) -> MailProvider | None:
-    """Whose mailbox a message was sent from, by the fields that provider adds on the way out; for remedies alone."""
+def _guess_provider(fields: Sequence[HeaderField], signatures: Sequence[Signature]) -> MailProvider | None:
+    """Whose mailbox a message was sent from, by what that provider does on the way out; for remedies alone."""
+    for one in signatures:
+        if (provider := default_signer_of(one.domain)) is not None:
+            return provider
     names = {one.name for one in fields}
     if "x-google-dkim-signature" in names:
         return MailProvider.GOOGLE

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from placement_pipeline.domain.auth.alignment import normalize_domain
 from placement_pipeline.domain.auth.dkim import Signature, SignatureState
 from placement_pipeline.domain.auth.dkim_keys import GOOD_BITS
-from placement_pipeline.domain.auth.providers import is_default_signer
+from placement_pipeline.domain.auth.providers import default_signer_of
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 
 _CAUSES = {
@@ -76,7 +76,7 @@ def _decide(signatures: Sequence[Signature], alignment: Mapping[str, bool | None
         return _CAUSES.get(ours[0].reason, "dkim_failed"), ours[0]
     if others := held(valid, False):
         # The provider's own domain beside a third one's: it is the one that tells what to switch on.
-        provider = next((one for one in others if is_default_signer(one.domain)), None)
+        provider = next((one for one in others if default_signer_of(one.domain)), None)
         return ("dkim_provider_default", provider) if provider else ("dkim_unaligned", others[0])
     if others := held(unknown, False):
         return "dkim_unknown", others[0]

@@ -102,10 +102,9 @@ PROVIDERS: Mapping[MailProvider, ProviderFacts] = MappingProxyType(
 )
 
 
-def is_default_signer(domain: str) -> bool:
-    """Whether a signing domain is one a provider falls back to until the customer's own is set up."""
-    return any(
-        domain == parent or domain.endswith(f".{parent}")
-        for facts in PROVIDERS.values()
-        for parent in facts.default_signers
-    )
+def default_signer_of(domain: str) -> MailProvider | None:
+    """The provider that signs as this domain until the customer's own is set up; None for any other domain."""
+    for provider, facts in PROVIDERS.items():
+        if any(domain == parent or domain.endswith(f".{parent}") for parent in facts.default_signers):
+            return provider
+    return None

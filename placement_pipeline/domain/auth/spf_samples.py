@@ -80,16 +80,18 @@ async def send_samples(
     else:
         results = [await sample.evaluate() for sample in samples]
     for block, sample, result in zip(provider.blocks, samples, results, strict=True):
-        mail.strict_voids = mail.strict_voids or sample.strict_voids
         if result.verdict is SpfVerdict.PASS and not result.doubt:
             mail.passing.append(block)
+            mail.strict_voids = mail.strict_voids or sample.strict_voids
             continue
         # Whoever sends from an address the provider has given up is no matter of this domain.
         own = await check_host(sample.address, provider.spf_include, resolver)
         is_judged = result.verdict is not SpfVerdict.TEMPERROR and not result.doubt
         if own.verdict not in (SpfVerdict.PASS, SpfVerdict.TEMPERROR):
             mail.stale.append(block)
-        elif is_judged and result.problem is not None:
+            continue
+        mail.strict_voids = mail.strict_voids or sample.strict_voids
+        if is_judged and result.problem is not None:
             mail.problems.setdefault(result.problem, result.detail)
         elif is_judged and own.verdict is SpfVerdict.PASS:
             mail.refused.append(block)
@@ -114,7 +116,7 @@ class _Sample:
         if strict.problem is not SpfProblem.VOIDS:
             return strict
         lenient = await check_host(self.address, self._mail_from, self._resolver, are_voids_counted_by_term=True)
-        if lenient.problem is not SpfProblem.VOIDS:
+        if lenient.problem is not SpfProblem.VOIDS and not strict.doubt:
             self.strict_voids = strict.detail
         return lenient
 

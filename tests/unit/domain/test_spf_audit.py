@@ -255,7 +255,8 @@ _MILDER = {
 
 def _faults(findings: list[Finding]) -> set[str]:
     bad = [finding.code for finding in findings if finding.status in (CheckStatus.FAIL, CheckStatus.WARN)]
-    return {_MILDER.get(code, code) for code in bad}
+    # Whoever goes round a loop runs into the limit.
+    return {_MILDER.get(code, code) for code in bad} | ({"spf_lookup_limit"} if "spf_loop" in bad else set())
 
 
 @settings(max_examples=30)
@@ -272,5 +273,5 @@ async def test_a_question_without_an_answer_never_makes_a_fault_that_the_answer_
     assert len(set(answered.asked)) == len(answered.asked)
     for question in answered.asked:
         less = await audit_spf("d0.example", (GOOGLE,), OneUnanswered(whole, question))
-        assert _faults(less) <= _faults(findings), question
+        assert _faults(less) - _faults(findings) == set(), question
         assert less
