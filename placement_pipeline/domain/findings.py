@@ -114,4 +114,6 @@ def _clean(value: JSON) -> JSON:
 def _printable(text: str) -> str:
     """Text that every database and terminal can hold: PostgreSQL's JSON refuses NUL and lone surrogates."""
     cut = text if len(text) <= _EVIDENCE_TEXT else text[:_EVIDENCE_TEXT] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(char if char.isprintable() else "\ufffd" for char in cut)

@@ -20,12 +20,8 @@ import dns.nameserver
 import pytest
 
 from placement_pipeline.connectors.dns import IN_FLIGHT, DnsResolver
-from placement_pipeline.domain.auth.dkim_keys import audit_keys
-from placement_pipeline.domain.auth.dmarc import audit_dmarc
+from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Resolver
-from placement_pipeline.domain.auth.mx import audit_mx
-from placement_pipeline.domain.auth.providers import PROVIDERS
-from placement_pipeline.domain.auth.spf_audit import audit_spf
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import MailProvider
 from tests.benchmarks.dns_server import Server, domain_name, host_of, running
@@ -70,16 +66,8 @@ class Lap:
 
 async def audit(number: int, resolver: Resolver) -> list[Finding]:
     """All that DNS says of one sending domain: SPF by effect, MX, DMARC, three selectors."""
-    domain, host = domain_name(number), host_of(number)
-    provider = MailProvider.MICROSOFT365 if host == "microsoft" else MailProvider.GOOGLE
-    facts = (PROVIDERS[provider],)
-    groups = await asyncio.gather(
-        audit_spf(domain, facts, resolver),
-        audit_mx(domain, resolver),
-        audit_dmarc(domain, resolver),
-        audit_keys(domain, facts, SELECTORS, resolver),
-    )
-    return [finding for group in groups for finding in group]
+    provider = MailProvider.MICROSOFT365 if host_of(number) == "microsoft" else MailProvider.GOOGLE
+    return await audit_sender(Sender(domain_name(number), (provider,), selectors=SELECTORS), resolver)
 
 
 async def audit_all(numbers: Sequence[int], resolver: Resolver) -> None:

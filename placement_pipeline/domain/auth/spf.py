@@ -177,7 +177,7 @@ class _Evaluation:
         term = f"'{directive.text}' in the record of {self.show(domain)}"
         self._lookups.count_term(term)
         name = domain if directive.target is None else await self._expand(directive.target, domain)
-        if name is None:
+        if name is None or (not name and directive.mechanism is not Mechanism.INCLUDE):
             return False
         match directive.mechanism:
             case Mechanism.INCLUDE:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
-from placement_pipeline.domain.auth.dns import Answer, CannotTell, Failure, RecordType
+from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Failure, RecordType
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.auth.spf_audit import audit_spf
 from placement_pipeline.domain.findings import Finding
@@ -242,7 +242,9 @@ class OneUnanswered(ZoneResolver):
         self._question = question
 
     async def ask(self, name: str, record_type: RecordType) -> Answer:
-        return TIMEOUT if (name, record_type) == self._question else await super().ask(name, record_type)
+        answer = await super().ask(name, record_type)
+        is_it = (name, record_type) == self._question and not isinstance(answer, BadName)
+        return TIMEOUT if is_it else answer
 
 
 # The same fault, seen in full or only as far as the answers go.
