@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup manifest lock test demo ui clean
+.PHONY: help setup manifest lock test bench demo ui clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ test: setup ## ruff, mypy and all tests
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest --ignore=tests/benchmarks
+
+bench: setup ## what it costs, beside a floor or a peer: ratios, in half a minute
+	$(BIN)/pytest tests/benchmarks -s
 
 demo: setup ## a whole month in the sandbox, ending with the sheet
 	$(BIN)/placement demo
