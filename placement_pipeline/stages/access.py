@@ -12,7 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.dns import DnsResolver
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.connectors.gmail import GmailHistoryReader, GmailSeedReader, GmailSender
 from placement_pipeline.connectors.gmail_wire import GmailApi

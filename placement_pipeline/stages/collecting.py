@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Envelope, Reading, SeenMessage
-from placement_pipeline.domain.auth.receiver import ReceiverVerdict, read_verdict
+from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, read_verdict
 from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen, wants_sweep
 from placement_pipeline.domain.matching import CLOCK_SLACK, Expected, Matcher
 from placement_pipeline.domain.message import read_header

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from placement_pipeline.connectors.dns import DnsResolver
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.domain.audit.message import Envelope, ReceivedMessage, audit_message
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Failure, RecordType, Resolver

@@ -19,7 +19,7 @@ from pathlib import Path
 import dns.nameserver
 import pytest
 
-from placement_pipeline.connectors.dns import IN_FLIGHT, DnsResolver
+from placement_pipeline.connectors.dns.resolver import IN_FLIGHT, DnsResolver
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.findings import Finding

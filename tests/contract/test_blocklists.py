@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from placement_pipeline.connectors.dns import DnsResolver
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.domain.reputation.answers import ListKind, Standing
 from placement_pipeline.domain.reputation.blocklists import Listing, ask_hosts, blocklist
 from tests.contract.nameserver import serving

@@ -11,8 +11,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from placement_pipeline.connectors.dns import DnsResolver
-from placement_pipeline.connectors.dns_cache import AnswerCache
+from placement_pipeline.connectors.dns.cache import AnswerCache
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, Failure, NoData
 from placement_pipeline.settings import Settings

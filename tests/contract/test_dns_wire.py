@@ -9,12 +9,12 @@ import dns.message
 import dns.rcode
 import pytest
 
-from placement_pipeline.connectors import dns_wire
-from placement_pipeline.connectors.dns_message import build_question, encode_name
-from placement_pipeline.connectors.dns_reply import read_reply
-from placement_pipeline.connectors.dns_wire import Upstream
-from placement_pipeline.connectors.nameservers import Nameserver as Where
-from placement_pipeline.connectors.nameservers import parse_nameserver
+from placement_pipeline.connectors.dns import wire
+from placement_pipeline.connectors.dns.message import build_question, encode_name
+from placement_pipeline.connectors.dns.nameservers import Nameserver as Where
+from placement_pipeline.connectors.dns.nameservers import parse_nameserver
+from placement_pipeline.connectors.dns.reply import read_reply
+from placement_pipeline.connectors.dns.wire import Upstream
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, Failure, RecordType
 from tests.contract.nameserver import Nameserver, Script, answer_by_udp, failing, losing, serving, silence
 
@@ -110,7 +110,7 @@ async def test_a_late_reply_and_a_second_one_do_no_harm(server: Nameserver, upst
 async def test_ids_and_after_a_while_ports_change(
     server: Nameserver, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dns_wire, "_QUESTIONS_A_SOCKET", 10)
+    monkeypatch.setattr(wire, "_QUESTIONS_A_SOCKET", 10)
     server.delay_seconds = 0.01
     assert set(await asyncio.gather(*(ask(upstream) for _ in range(60)))) == {ACME}
     ports = [asked.port for asked in server.asked]
@@ -121,7 +121,7 @@ async def test_ids_and_after_a_while_ports_change(
 async def test_a_socket_that_has_served_its_time_is_closed(
     server: Nameserver, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dns_wire, "_QUESTIONS_A_SOCKET", 1)
+    monkeypatch.setattr(wire, "_QUESTIONS_A_SOCKET", 1)
     for _ in range(20):
         await ask(upstream)
     assert len(upstream._endpoints) <= 2
@@ -233,7 +233,7 @@ async def test_of_several_addresses_the_one_that_answers_is_used(
     async def addresses(_: Where) -> tuple[str, ...]:
         return ("127.0.0.66", "127.0.0.67", "127.0.0.1")
 
-    monkeypatch.setattr(dns_wire, "addresses_of", addresses)
+    monkeypatch.setattr(wire, "addresses_of", addresses)
     upstream = Upstream(Where("recursor.example", server.port))
     assert await ask(upstream) == ACME
     assert upstream.sent_count == 3
@@ -261,7 +261,7 @@ async def test_looking_up_a_server_takes_no_longer_than_its_answer_may(monkeypat
         await asyncio.sleep(60)
         return ()
 
-    monkeypatch.setattr(dns_wire, "addresses_of", never)
+    monkeypatch.setattr(wire, "addresses_of", never)
     upstream = Upstream(Where("recursor.example"))
     answers = await asyncio.gather(*(ask(upstream, patience=0.1) for _ in range(5)))
     assert {answer.failure for answer in answers if isinstance(answer, CannotTell)} == {Failure.TIMEOUT}

@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from placement_pipeline.connectors.dns import DnsResolver
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.sandbox.dns_server import DnsServer
 from placement_pipeline.sandbox.faults import Fault, Faults, Plant

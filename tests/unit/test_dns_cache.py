@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.dns_cache import AnswerCache, Question
+from placement_pipeline.connectors.dns.cache import AnswerCache, Question
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, Failure, NoData
 
 ACME: Question = ("acme.example", "TXT")

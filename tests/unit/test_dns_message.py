@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.dns_message import (
+from placement_pipeline.connectors.dns.message import (
     NameFormError,
     build_query,
     build_question,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.dns_reply import ENDLESS, LONGEST_CHAIN, Reading, read_reply
+from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, Reading, read_reply
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, Failure, NoData, RecordType
 
 SOA = "example. 60 IN SOA ns.example. hostmaster.example. 1 7200 900 1209600 30"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from placement_pipeline.connectors.dns.nameservers import Nameserver, addresses_of, parse_nameserver
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.connectors.nameservers import Nameserver, addresses_of, parse_nameserver
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
-from placement_pipeline.domain.auth.arc import judge_arc, verify_chain
-from placement_pipeline.domain.auth.dkim import Signature, verify_signatures
-from placement_pipeline.domain.auth.dkim_verdict import judge_signatures, seen_selectors
-from placement_pipeline.domain.auth.dmarc_message import judge_dmarc
-from placement_pipeline.domain.auth.dmarc_walk import find_policy, is_aligned
+from placement_pipeline.domain.auth.dkim.arc import judge_arc, verify_chain
+from placement_pipeline.domain.auth.dkim.signatures import Signature, verify_signatures
+from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
+from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
+from placement_pipeline.domain.auth.dmarc.walk import find_policy, is_aligned
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import PROVIDERS, default_signer_of
-from placement_pipeline.domain.auth.receiver import ReceiverVerdict, audit_receiver, read_verdict
-from placement_pipeline.domain.auth.receiver_envelope import ReceivedEnvelope, read_envelope
+from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
+from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, audit_receiver, read_verdict
 from placement_pipeline.domain.auth.spf import SpfOutcome, check_host
 from placement_pipeline.domain.auth.spf_delivery import judge_spf
-from placement_pipeline.domain.content import ContentError, audit_content, read_content
+from placement_pipeline.domain.content.rules import ContentError, audit_content, read_content
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
 from placement_pipeline.domain.words import MailProvider, ProviderFamily

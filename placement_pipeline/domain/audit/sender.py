@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from placement_pipeline.domain.auth.alignment import normalize_domain
-from placement_pipeline.domain.auth.dkim_keys import audit_keys
-from placement_pipeline.domain.auth.dmarc import audit_dmarc
+from placement_pipeline.domain.auth.dkim.keys import audit_keys
+from placement_pipeline.domain.auth.dmarc.audit import audit_dmarc
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.mx import audit_mx
 from placement_pipeline.domain.auth.providers import PROVIDERS

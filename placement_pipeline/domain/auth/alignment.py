@@ -1,6 +1,6 @@
 """Domain names: how they are written and compared, and the organisational domain by the public suffix list.
 
-DMARC's own way to the organisational domain, the tree walk, is in ``dmarc_walk``; the list
+DMARC's own way to the organisational domain, the tree walk, is in ``dmarc.walk``; the list
 is kept beside it because many receivers still go by it.
 """
 

@@ -2,7 +2,7 @@
 
 Apart from the hosts a message points at: an address says whose servers send, and its lists
 mean other things. For a rep at Google or Microsoft it is one of the provider's own. Which
-address it was is read in ``auth.receiver_envelope``.
+address it was is read in ``auth.receiver.envelope``.
 """
 
 import asyncio

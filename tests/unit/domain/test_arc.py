@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.arc import ArcChain, ArcState, judge_arc, verify_chain
-from placement_pipeline.domain.auth.dkim import SignatureState
+from placement_pipeline.domain.auth.dkim.arc import ArcChain, ArcState, judge_arc, verify_chain
+from placement_pipeline.domain.auth.dkim.signatures import SignatureState
 from placement_pipeline.domain.auth.dns import Answer
 from tests.unit.domain.zones import FAILURES, Zone, ZoneResolver, key_record, mail, seal, short_key_record, sign
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.content import (
+from placement_pipeline.domain.content.links import Link
+from placement_pipeline.domain.content.rules import (
     Content,
     ContentError,
     audit_content,
@@ -15,7 +16,6 @@ from placement_pipeline.domain.content import (
     read_content,
     rewriting_host,
 )
-from placement_pipeline.domain.links import Link
 
 WORDS = "A sentence of a sales mail, read by someone who has little time. " * 12
 TOKENS = ("9f86d081884c7d659a2feaa0c55ad015", "x7Kq2LmN8pQr4StU6vWx", "550e8400-e29b-41d4-a716-446655440000")

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.content import Content, audit_content, read_content
-from placement_pipeline.domain.links import (
+from placement_pipeline.domain.content.links import (
     Link,
     find_addresses,
     host_shown_instead,
@@ -13,6 +12,7 @@ from placement_pipeline.domain.links import (
     is_shortener,
     split_address,
 )
+from placement_pipeline.domain.content.rules import Content, audit_content, read_content
 
 V3 = "https://urldefense.com/v3/__{}__;{}!!Ab1!xyz$"
 

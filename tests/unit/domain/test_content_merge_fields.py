@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.content import read_content
-from placement_pipeline.domain.merge_fields import find_unfilled
+from placement_pipeline.domain.content.merge_fields import find_unfilled
+from placement_pipeline.domain.content.rules import read_content
 
 
 @pytest.mark.parametrize(

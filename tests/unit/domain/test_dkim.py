@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dkim import MAX_SIGNATURES, Signature, SignatureState, verify_signatures
+from placement_pipeline.domain.auth.dkim.signatures import MAX_SIGNATURES, Signature, SignatureState, verify_signatures
 from placement_pipeline.domain.auth.dns import Answer
 from tests.unit.domain.zones import (
     ED25519_RECORD,

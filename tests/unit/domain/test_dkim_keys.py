@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from placement_pipeline.domain.auth.dkim_keys import audit_keys
+from placement_pipeline.domain.auth.dkim.keys import audit_keys
 from placement_pipeline.domain.auth.dns import BadName, NoData
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.findings import Finding

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dkim_records import KeyState, read_key
+from placement_pipeline.domain.auth.dkim.records import KeyState, read_key
 from tests.unit.domain.zones import ED25519_RECORD, key_record, made_key_record, private_key, short_key_record
 
 NAME = "google._domainkey.acme.example"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from placement_pipeline.domain.auth.dkim import Signature, SignatureState
-from placement_pipeline.domain.auth.dkim_verdict import judge_signatures, seen_selectors
+from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dmarc import audit_dmarc
+from placement_pipeline.domain.auth.dmarc.audit import audit_dmarc
 from placement_pipeline.domain.auth.dns import Answer
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus

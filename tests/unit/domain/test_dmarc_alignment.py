@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dmarc_walk import is_aligned
+from placement_pipeline.domain.auth.dmarc.walk import is_aligned
 from placement_pipeline.domain.auth.dns import Answer
 from tests.unit.domain.dmarc_zones import NAMES, PLAIN, RECORD, Entry, at, zone_of, zones
 from tests.unit.domain.zones import FAILURES, ZoneResolver

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from placement_pipeline.domain.auth.dmarc_by_list import find_policy_by_list, is_aligned_by_list
-from placement_pipeline.domain.auth.dmarc_walk import find_policy
+from placement_pipeline.domain.auth.dmarc.by_list import find_policy_by_list, is_aligned_by_list
+from placement_pipeline.domain.auth.dmarc.walk import find_policy
 from tests.unit.domain.dmarc_zones import PLAIN, RECORD, Entry, zone_of
 from tests.unit.domain.zones import FAILURES, ZoneResolver
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dkim import Signature, SignatureState
-from placement_pipeline.domain.auth.dmarc_message import judge_dmarc
-from placement_pipeline.domain.auth.dmarc_records import read_record
-from placement_pipeline.domain.auth.dmarc_walk import AppliedPolicy
+from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
+from placement_pipeline.domain.auth.dmarc.records import read_record
+from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
 from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus

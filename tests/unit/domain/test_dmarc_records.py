@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dmarc_records import (
+from placement_pipeline.domain.auth.dmarc.records import (
     DmarcRecord,
     describe_lookalike,
     hide_addresses,

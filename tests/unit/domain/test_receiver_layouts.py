@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.receiver import ReceiverVerdict, guess_family, read_verdict
-from placement_pipeline.domain.auth.receiver_envelope import ReceivedEnvelope, read_envelope
+from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
+from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, guess_family, read_verdict
 from placement_pipeline.domain.auth.spf import SpfVerdict
 from placement_pipeline.domain.message import HeaderField, read_header
 from placement_pipeline.domain.words import ProviderFamily

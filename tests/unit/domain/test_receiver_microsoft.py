@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.microsoft_report import explain_compauth, read_microsoft_report
-from placement_pipeline.domain.auth.receiver import ReceiverVerdict, audit_receiver, read_verdict
+from placement_pipeline.domain.auth.receiver.microsoft_report import explain_compauth, read_microsoft_report
+from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, audit_receiver, read_verdict
 from placement_pipeline.domain.message import HeaderField, read_header
 from placement_pipeline.domain.words import ProviderFamily
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.results import read_arc_results, read_results
+from placement_pipeline.domain.auth.receiver.results import read_arc_results, read_results
 
 
 @pytest.mark.parametrize(

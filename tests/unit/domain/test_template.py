@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.markup import read_html
+from placement_pipeline.domain.content.markup import read_html
 from placement_pipeline.domain.probe import OutgoingProbe, make_token, reference_word
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.template import (

@@ -1,6 +1,6 @@
 """Cases of the reason codes in ``domain.reasons.arc``."""
 
-from placement_pipeline.domain.auth.arc import judge_arc, verify_chain
+from placement_pipeline.domain.auth.dkim.arc import judge_arc, verify_chain
 from placement_pipeline.domain.findings import Finding
 from tests.unit.domain.reasons.cases import TIMEOUT, Case, Pair
 from tests.unit.domain.zones import Zone, ZoneResolver, key_record, mail, seal

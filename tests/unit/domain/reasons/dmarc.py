@@ -1,6 +1,6 @@
 """Cases of the reason codes in ``domain.reasons.dmarc``."""
 
-from placement_pipeline.domain.auth.dmarc import audit_dmarc
+from placement_pipeline.domain.auth.dmarc.audit import audit_dmarc
 from tests.unit.domain.reasons.cases import TIMEOUT, Case, Pair, message
 from tests.unit.domain.zones import (
     ZoneResolver,

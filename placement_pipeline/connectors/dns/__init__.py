@@ -1,0 +1,1 @@
+"""DNS over the wire: the resolver that every audit is given, and its parts."""

@@ -1,0 +1,92 @@
+"""How a message came in: client address, HELO and the domain of MAIL FROM, from the receiver's own lines.
+
+For judging SPF where the receiver wrote no verdict. Nothing that came with the message is
+read, and hops inside the receiver are skipped. No local part of an address is kept.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
+from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
+from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
+from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_address
+from placement_pipeline.domain.auth.receiver.results import MethodResult
+from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
+from placement_pipeline.domain.message import HeaderField, domain_of_address
+from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
+
+# Exchange Online says the client's address in a comment of its SPF result.
+_SENDER_IP = re.compile(r"\(sender IP is ([0-9A-Fa-f:.]{2,45})\)")
+_CLIENT_IP = ("client-ip", "smtp.remote-ip", "smtp.client-ip", "policy.iprev")
+_HELO = ("helo", "smtp.helo")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEnvelope:
+    """The SMTP side of one delivery; None where the receiver does not say.
+
+    Attributes:
+        client_ip: the address that handed the message to the receiver; never a private one.
+        helo: the name it gave, in lower case; None for an address or a bare word too.
+        mail_from_domain: in lower case; None for a bounce too, of which SPF judges the HELO
+            name instead (RFC 7208 section 2.4).
+    """
+
+    client_ip: IPv4Address | IPv6Address | None = None
+    helo: str | None = None
+    mail_from_domain: str | None = None
+
+
+def read_envelope(
+    fields: Sequence[HeaderField], family: ProviderFamily | None, authserv_id: str | None = None
+) -> ReceivedEnvelope:
+    """Read how a message came in. Never raises.
+
+    Args:
+        fields: from the top.
+        family: what kind of place the message was received at; None to go by what the
+            header's topmost lines show.
+        authserv_id: trust the results signed with this name and no others.
+    """
+    own = find_own_part(fields, family, authserv_id)
+    report = read_microsoft_report(fields) if own.group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
+    said = [*own.received_spf, *(result for one in own.fields for result in one.said.results)]
+    addresses = (address for address in _addresses(own, said, report) if not is_inner_address(address))
+    return ReceivedEnvelope(
+        client_ip=next(addresses, None),
+        helo=_first_domain(_helos(own, said, report)),
+        mail_from_domain=_first_domain(_senders(own, said)),
+    )
+
+
+def _addresses(
+    own: OwnPart, said: Iterable[MethodResult], report: MicrosoftReport
+) -> Iterator[IPv4Address | IPv6Address]:
+    """What the receiver judged by comes first: behind a gateway that is not the host it spoke to."""
+    texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
+    texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]
+    for text in (*texts, report.client_ip):
+        if (address := read_address(text)) is not None:
+            yield address
+    if own.territory.entrance is not None and own.territory.entrance.address is not None:
+        yield own.territory.entrance.address
+
+
+def _helos(own: OwnPart, said: Iterable[MethodResult], report: MicrosoftReport) -> Iterator[str]:
+    yield from (domain_of_address(text) for one in said for name in _HELO if (text := one.properties.get(name, "")))
+    yield normalize_domain(report.helo)
+    if own.territory.entrance is not None:
+        yield own.territory.entrance.helo
+
+
+def _senders(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[str]:
+    yield from (mail_from_domain(one) for one in said)
+    paths = [one.value for one in own.territory.above if one.name == "return-path" and "@" in one.value]
+    yield from (domain_of_address(path) for path in paths[:1])
+
+
+def _first_domain(names: Iterable[str]) -> str | None:
+    return next((name for name in names if "." in name and is_dns_name(name) and read_address(name) is None), None)
