@@ -41,10 +41,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON line instead of a
 
 
 def audit(
-    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="Addresses; - reads lines.")],
+    addresses: Annotated[list[str], typer.Argument(metavar="ADDRESS", help="Addresses; - reads lines.")],
     provider: Annotated[
         Literal["google", "microsoft365", "both"] | None,
-        typer.Option(help="Who hosts the mailbox; found out from MX and SPF without it."),
+        typer.Option(help="Who hosts the mailbox; found out by MX without it."),
     ] = None,
     selector: Annotated[list[str] | None, typer.Option(metavar="S", help="A further DKIM selector.")] = None,
     tracking_host: Annotated[str | None, typer.Option(metavar="H", help="The host tracked links go through.")] = None,
@@ -69,7 +69,7 @@ def audit(
 
 
 def inspect(
-    messages: Annotated[list[str], typer.Argument(metavar="MESSAGE.eml...", help="Received messages; - reads one.")],
+    messages: Annotated[list[str], typer.Argument(metavar="MESSAGE.eml", help="Received messages; - reads one.")],
     authserv_id: Annotated[
         str | None, typer.Option(metavar="ID", help="Whose Authentication-Results to trust; found out without it.")
     ] = None,

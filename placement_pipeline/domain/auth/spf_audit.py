@@ -77,10 +77,11 @@ async def audit_spf(
 
 async def _find_void_terms(sender: str, tree: SpfTree, resolver: Resolver) -> str:
     """What a stranger's mail finds void in too many terms; empty where it does not, or is not worth asking."""
-    if tree.host_term_count <= MAX_VOIDS or tree.ptr_terms or tree.is_by_address:
+    # Where look-ups differ by client, a stranger's voids say nothing of another's; nor do they where a branch is unread.
+    if tree.host_term_count <= MAX_VOIDS or tree.is_by_address or tree.unread:
         return ""
     result = await check_host(_STRANGER, sender, resolver, are_voids_counted_by_term=True)
-    return result.detail if result.problem is SpfProblem.VOIDS else ""
+    return result.detail if result.problem is SpfProblem.VOIDS and not result.doubt else ""
 
 
 def _reverse_name_term(tree: SpfTree, provider: ProviderFacts) -> Placed | None:
