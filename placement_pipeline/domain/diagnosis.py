@@ -128,7 +128,16 @@ _DKIM_FAULTS = (
     "dkim_unaligned",
     "dkim_unsigned",
 )
-_SPF_FAULTS = ("spf_provider_missing", "spf_missing", "spf_multiple", "spf_syntax", "spf_lookup_limit")
+_SPF_FAULTS = (
+    "spf_provider_missing",
+    "spf_missing",
+    "spf_multiple",
+    "spf_syntax",
+    "spf_lookup_limit",
+    "spf_void_limit",
+    "spf_loop",
+    "spf_include_missing",
+)
 
 
 def _stopped(code: str, detail: str | None) -> Diagnosis:

@@ -14,7 +14,8 @@ from placement_pipeline.domain.audit.message import Envelope, ReceivedMessage, a
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Failure, RecordType, Resolver
 from placement_pipeline.domain.auth.mx import guess_provider
-from placement_pipeline.domain.auth.spf import SpfResult, check_host
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.results import SpfResult
 from placement_pipeline.domain.message import read_header, received_at
 from placement_pipeline.domain.reports import ADDRESS_CHECKS, MESSAGE_CHECKS, Report
 from placement_pipeline.domain.reputation.blocklists import Blocklist

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from placement_pipeline.domain.auth.dns import Resolver
-from placement_pipeline.domain.content.rules import ContentError, read_content, rewriting_host
+from placement_pipeline.domain.content.body import ContentError
+from placement_pipeline.domain.content.reading import read_content
+from placement_pipeline.domain.content.rules import rewriting_host
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.reputation.blocklists import Blocklist
 from placement_pipeline.domain.reputation.hosts import hosts_inside

@@ -15,9 +15,12 @@ from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import PROVIDERS, default_signer_of
 from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
 from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, audit_receiver, read_verdict
-from placement_pipeline.domain.auth.spf import SpfOutcome, check_host
-from placement_pipeline.domain.auth.spf_delivery import judge_spf
-from placement_pipeline.domain.content.rules import ContentError, audit_content, read_content
+from placement_pipeline.domain.auth.spf.delivery import judge_spf
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.results import SpfOutcome
+from placement_pipeline.domain.content.body import ContentError
+from placement_pipeline.domain.content.reading import read_content
+from placement_pipeline.domain.content.rules import audit_content
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
@@ -150,7 +153,8 @@ async def _find_spf(
     if client_ip is None or not (mail_from or helo):
         return SpfOutcome()
     result = await check_host(client_ip, mail_from, resolver, helo)
-    return SpfOutcome(result.verdict, domain_of_address(mail_from or helo))
+    # Where a receiver may have come to another verdict, this one is not known.
+    return SpfOutcome(None if result.doubt else result.verdict, domain_of_address(mail_from or helo))
 
 
 def _signing_menu(provider: MailProvider | None) -> str:

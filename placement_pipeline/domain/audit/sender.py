@@ -10,7 +10,7 @@ from placement_pipeline.domain.auth.dmarc.audit import audit_dmarc
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.mx import audit_mx
 from placement_pipeline.domain.auth.providers import PROVIDERS
-from placement_pipeline.domain.auth.spf_audit import audit_spf
+from placement_pipeline.domain.auth.spf.audit import audit_spf
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import MailProvider
 

@@ -7,15 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from placement_pipeline.domain.content.body import ContentError
 from placement_pipeline.domain.content.links import Link
-from placement_pipeline.domain.content.rules import (
-    Content,
-    ContentError,
-    audit_content,
-    image_weight,
-    read_content,
-    rewriting_host,
-)
+from placement_pipeline.domain.content.reading import Content, read_content
+from placement_pipeline.domain.content.rules import audit_content, image_weight, rewriting_host
 
 WORDS = "A sentence of a sales mail, read by someone who has little time. " * 12
 TOKENS = ("9f86d081884c7d659a2feaa0c55ad015", "x7Kq2LmN8pQr4StU6vWx", "550e8400-e29b-41d4-a716-446655440000")

@@ -12,7 +12,8 @@ from placement_pipeline.domain.content.links import (
     is_shortener,
     split_address,
 )
-from placement_pipeline.domain.content.rules import Content, audit_content, read_content
+from placement_pipeline.domain.content.reading import Content, read_content
+from placement_pipeline.domain.content.rules import audit_content
 
 V3 = "https://urldefense.com/v3/__{}__;{}!!Ab1!xyz$"
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.content.merge_fields import find_unfilled
-from placement_pipeline.domain.content.rules import read_content
+from placement_pipeline.domain.content.reading import read_content
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from placement_pipeline.domain.content.rules import Content, audit_content, image_weight, read_content, signature_weight
+from placement_pipeline.domain.content.reading import Content, read_content
+from placement_pipeline.domain.content.rules import audit_content, image_weight, signature_weight
 
 WORDS = "A sentence of a sales mail, read by someone who has little time. " * 12
 NAME = "Anna Berg<br>Senior Account Executive<br>Acme Logistics"

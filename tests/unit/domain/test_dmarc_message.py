@@ -8,7 +8,7 @@ from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureS
 from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc.records import read_record
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
-from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
+from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
 from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, guess_family, read_verdict
-from placement_pipeline.domain.auth.spf import SpfVerdict
+from placement_pipeline.domain.auth.spf.results import SpfVerdict
 from placement_pipeline.domain.message import HeaderField, read_header
 from placement_pipeline.domain.words import ProviderFamily
 from tests.unit.domain.receiver_layouts import AUTHORS_PART, LAYOUTS, Layout

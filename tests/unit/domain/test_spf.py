@@ -5,7 +5,8 @@ from ipaddress import ip_address
 import pytest
 
 from placement_pipeline.domain.auth.dns import CannotTell, Failure
-from placement_pipeline.domain.auth.spf import SpfProblem, SpfResult, SpfVerdict, check_host
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
 from tests.unit.domain.zones import Zone, ZoneResolver
 
 OURS, OTHER = "198.51.100.1", "203.0.113.9"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Failure, RecordType
 from placement_pipeline.domain.auth.providers import PROVIDERS
-from placement_pipeline.domain.auth.spf_audit import audit_spf
+from placement_pipeline.domain.auth.spf.audit import audit_spf
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus, MailProvider
 from tests.unit.domain.spf_zones import zones
@@ -169,7 +169,17 @@ async def test_only_ip6_mail_that_one_way_of_counting_refuses_is_a_warning() -> 
 
 async def test_a_ptr_that_the_providers_own_hosts_may_match_is_not_called_missing() -> None:
     assert set(await audit("v=spf1 ptr:google.com ~all")) == {"spf_ptr", "spf_unknown"}
+    assert set(await audit("v=spf1 exists:%{p}.ok.acme.example ~all")) == {"spf_unknown"}
     assert set(await audit("v=spf1 ptr ~all")) == {"spf_ptr", "spf_provider_missing"}
+
+
+async def test_a_sample_without_a_reverse_name_costs_the_domain_nothing() -> None:
+    resolver = ZoneResolver(
+        SPF_OF_PROVIDERS
+        | {"acme.example": {"TXT": ["v=spf1 a:h1.example a:h2.example ptr include:_spf.google.com ~all"]}}
+    )
+    assert [finding.code for finding in await audit_spf("acme.example", (GOOGLE,), resolver)] == ["spf_ptr"]
+    assert "PTR" not in {record_type for _, record_type in resolver.asked}
 
 
 async def test_what_a_vendor_does_in_its_own_record_is_no_advice_for_the_domain() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
-from placement_pipeline.domain.auth.spf_delivery import judge_spf
+from placement_pipeline.domain.auth.spf.delivery import judge_spf
+from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import SubjectKind
 
 

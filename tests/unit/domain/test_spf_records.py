@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.spf_macros import MacroError, read_domain_spec, read_explanation
-from placement_pipeline.domain.auth.spf_records import Mechanism, parse_record, select_records
+from placement_pipeline.domain.auth.spf.macros import MacroError, read_domain_spec, read_explanation
+from placement_pipeline.domain.auth.spf.records import Mechanism, parse_record, select_records
 
 VALUES = {
     "s": "strong-bad@email.example.com",

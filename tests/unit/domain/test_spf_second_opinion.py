@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.auth.dns import CannotTell, Failure
-from placement_pipeline.domain.auth.spf import SpfResult, SpfVerdict, check_host
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.results import SpfResult, SpfVerdict
 from tests.unit.domain.spf_zones import CLIENTS, DOMAINS, zones
 from tests.unit.domain.zones import Zone, ZoneResolver
 

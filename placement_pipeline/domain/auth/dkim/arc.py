@@ -26,7 +26,7 @@ from placement_pipeline.domain.auth.dkim.claims import (
     read_instance,
     read_signature_tags,
 )
-from placement_pipeline.domain.auth.dkim.keys import DkimKey, KeyState, fetch_key
+from placement_pipeline.domain.auth.dkim.keys import fetch_key
 from placement_pipeline.domain.auth.dkim.message import (
     RawField,
     SignedMessage,
@@ -34,6 +34,7 @@ from placement_pipeline.domain.auth.dkim.message import (
     has_field,
     verify_fields,
 )
+from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState
 from placement_pipeline.domain.auth.dkim.signatures import SignatureState, check_key
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding

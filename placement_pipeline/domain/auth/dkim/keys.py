@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from placement_pipeline.domain.auth.alignment import normalize_domain
-from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState, is_other_kind, read_key, read_tags
+from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState, is_other_kind, read_key
 from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
-
-__all__ = ["GOOD_BITS", "DkimKey", "KeyState", "audit_keys", "fetch_key", "read_key", "read_tags"]
 
 GOOD_BITS = 2048
 """RFC 8301 section 3.2: signers should use at least this."""

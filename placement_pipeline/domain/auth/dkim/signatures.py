@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from placement_pipeline.domain.auth.dkim.claims import Claims, SignatureError, name_in, read_dkim, read_signature_tags
-from placement_pipeline.domain.auth.dkim.keys import DkimKey, KeyState, fetch_key
+from placement_pipeline.domain.auth.dkim.keys import fetch_key
 from placement_pipeline.domain.auth.dkim.message import (
     RawField,
     SignedMessage,
@@ -23,6 +23,7 @@ from placement_pipeline.domain.auth.dkim.message import (
     has_field,
     verify_fields,
 )
+from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState
 from placement_pipeline.domain.auth.dns import Resolver
 
 MAX_SIGNATURES = 8

@@ -7,7 +7,7 @@ from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureS
 from placement_pipeline.domain.auth.dmarc.by_list import is_aligned_by_list
 from placement_pipeline.domain.auth.dmarc.records import hide_addresses
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
-from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
+from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 
 

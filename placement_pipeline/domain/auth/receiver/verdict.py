@@ -24,7 +24,7 @@ from placement_pipeline.domain.auth.receiver.microsoft_report import (
 from placement_pipeline.domain.auth.receiver.own_results import find_own_part
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.territory import guess_family
-from placement_pipeline.domain.auth.spf import SpfVerdict
+from placement_pipeline.domain.auth.spf.results import SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup

@@ -1,8 +1,8 @@
 """Cases of the reason codes in ``domain.reasons.spf``."""
 
-from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
-from placement_pipeline.domain.auth.spf_audit import audit_spf
-from placement_pipeline.domain.auth.spf_delivery import judge_spf
+from placement_pipeline.domain.auth.spf.audit import audit_spf
+from placement_pipeline.domain.auth.spf.delivery import judge_spf
+from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import Finding
 from tests.unit.domain.reasons.cases import GOOGLE, TIMEOUT, Case, Pair
 from tests.unit.domain.zones import (

@@ -2,14 +2,14 @@
 
 An evaluation stops at the first match, so it never sees what the rest of the record costs
 or breaks. Here ``include`` and ``redirect`` are followed to the end and counted; no host is
-looked up. What follows for the domain is ``spf_audit``.
+looked up. What follows for the domain is ``audit``.
 """
 
 from dataclasses import dataclass, field
 
 from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
-from placement_pipeline.domain.auth.spf_macros import MacroString
-from placement_pipeline.domain.auth.spf_records import (
+from placement_pipeline.domain.auth.spf.macros import MacroString
+from placement_pipeline.domain.auth.spf.records import (
     COSTLY,
     Directive,
     Mechanism,
@@ -24,7 +24,6 @@ _MAX_RECORDS = 60
 _SHORTEST_PREFIX = {4: 8, 6: 16}
 # Known before any mail comes in.
 _CONSTANT_LETTERS = frozenset("do")
-_ADDRESS_LETTERS = frozenset("ip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,11 @@ class SpfTree:
         unwalked: terms whose target depends on the mail.
         open_terms: terms that let in everybody.
         ptr_terms: ``ptr`` terms.
+        name_terms: terms that ask for the client's own name by ``%{p}``.
         dead_terms: terms that are never looked at.
         ignored_terms: modifiers that nobody knows.
         host_term_count: terms that look up a host.
-        is_by_address: whether look-ups differ from client to client.
+        is_by_address: whether names are asked for that have the client's address in them.
     """
 
     lookup_count: int = 0
@@ -71,6 +71,7 @@ class SpfTree:
     unwalked: list[Placed] = field(default_factory=list)
     open_terms: list[Placed] = field(default_factory=list)
     ptr_terms: list[Placed] = field(default_factory=list)
+    name_terms: list[Placed] = field(default_factory=list)
     dead_terms: list[Placed] = field(default_factory=list)
     ignored_terms: list[Placed] = field(default_factory=list)
     host_term_count: int = 0
@@ -124,6 +125,7 @@ class _Walk:
             if directive.mechanism in COSTLY:
                 cost += 1
                 self._note_look_up(directive, place)
+                self._note_macros(directive.target, place)
             if directive.mechanism is Mechanism.INCLUDE and directive.target is not None:
                 below = await self._follow(directive.target, place, path)
                 cost += below.cost
@@ -134,6 +136,7 @@ class _Walk:
                 default = directive.qualifier
         if record.redirect is not None:
             place = Placed(domain, f"redirect={record.redirect.text}")
+            self._note_macros(record.redirect, place)
             below = await self._follow(record.redirect, place, path)
             cost += 1 + below.cost
             default = below.default
@@ -146,8 +149,12 @@ class _Walk:
             self.tree.ptr_terms.append(place)
         elif directive.mechanism is not Mechanism.INCLUDE:
             self.tree.host_term_count += 1
-        letters = directive.target.letters if directive.target else frozenset()
-        if directive.mechanism is Mechanism.PTR or letters & _ADDRESS_LETTERS:
+
+    def _note_macros(self, spec: MacroString | None, place: Placed) -> None:
+        letters = spec.letters if spec is not None else frozenset()
+        if "p" in letters:
+            self.tree.name_terms.append(place)
+        if "i" in letters:
             self.tree.is_by_address = True
 
     async def _lets_everybody_in(self, directive: Directive, domain: str) -> bool:
@@ -184,7 +191,6 @@ class _Walk:
         target = self._name_of(spec, place.domain)
         if target is None:
             self.tree.unwalked.append(place)
-            self.tree.is_by_address |= bool(spec.letters & _ADDRESS_LETTERS)
             return _UNKNOWN
         if target in path:
             self.tree.loops.append((*path[path.index(target) :], target))

@@ -1,8 +1,8 @@
 """SPF of one client: ``check_host()`` as RFC 7208 section 4 defines it.
 
-How a record is read is ``spf_records`` and ``spf_macros``, what may be asked is
-``spf_lookups``. What a record is worth for a domain that sends through a provider is
-``spf_audit``, what SPF said of one delivery is ``spf_delivery``.
+How a record is read is ``records`` and ``macros``, what may be asked is
+``lookups``. What a record is worth for a domain that sends through a provider is
+``audit``, what SPF said of one delivery is ``delivery``.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,10 @@ from ipaddress import IPv6Address
 
 from placement_pipeline.domain.auth.alignment import is_at_or_below, normalize_domain
 from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
-from placement_pipeline.domain.auth.spf_lookups import Address, Lookups, SpfError, permerror
-from placement_pipeline.domain.auth.spf_macros import MacroError, MacroString, read_explanation
-from placement_pipeline.domain.auth.spf_records import Directive, Mechanism, SpfRecord, parse_record, select_records
-from placement_pipeline.domain.auth.spf_results import SpfOutcome, SpfProblem, SpfResult, SpfVerdict
-
-__all__ = ["SpfOutcome", "SpfProblem", "SpfResult", "SpfVerdict", "check_host"]
+from placement_pipeline.domain.auth.spf.lookups import Address, Lookups, SpfError, permerror
+from placement_pipeline.domain.auth.spf.macros import MacroError, MacroString, read_explanation
+from placement_pipeline.domain.auth.spf.records import Directive, Mechanism, SpfRecord, parse_record, select_records
+from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
 
 _VERDICTS = {"+": SpfVerdict.PASS, "-": SpfVerdict.FAIL, "~": SpfVerdict.SOFTFAIL, "?": SpfVerdict.NEUTRAL}
 # Macros that spell out whose mail it is.

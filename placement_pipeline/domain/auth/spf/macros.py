@@ -1,6 +1,6 @@
 """SPF macros: reading ``%{...}`` in a domain or an explanation, and filling it in (RFC 7208 section 7).
 
-The values come from the evaluation in ``spf``; nothing is looked up here.
+The values come from the evaluation in ``evaluation``; nothing is looked up here.
 """
 
 import re

@@ -1,9 +1,9 @@
 """SPF of a sending domain: does its providers' mail really pass, and what is wrong with the record.
 
 "Includes the provider" is judged by effect: ``check_host()`` is evaluated for an address
-of every block the provider sends from (``spf_samples``). ``?include``, terms after ``all``,
+of every block the provider sends from (``samples``). ``?include``, terms after ``all``,
 ``redirect`` and flattened lists fool a search for a substring both ways. What no sample
-runs into is read off the whole tree of the record (``spf_tree``).
+runs into is read off the whole tree of the record (``tree``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,11 +12,12 @@ from ipaddress import IPv4Address
 from placement_pipeline.domain.auth.alignment import is_same_organization, normalize_domain
 from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, NoData, RecordType, Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
-from placement_pipeline.domain.auth.spf import SpfProblem, check_host
-from placement_pipeline.domain.auth.spf_lookups import MAX_LOOKUPS, MAX_VOIDS
-from placement_pipeline.domain.auth.spf_records import SpfRecord, parse_record, select_records
-from placement_pipeline.domain.auth.spf_samples import ProviderMail, send_samples
-from placement_pipeline.domain.auth.spf_tree import Placed, SpfTree, walk_tree
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.lookups import MAX_LOOKUPS, MAX_VOIDS
+from placement_pipeline.domain.auth.spf.records import SpfRecord, parse_record, select_records
+from placement_pipeline.domain.auth.spf.results import SpfProblem
+from placement_pipeline.domain.auth.spf.samples import ProviderMail, send_samples
+from placement_pipeline.domain.auth.spf.tree import Placed, SpfTree, walk_tree
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 
 # RFC 5737: nobody sends from here, so only what lets in everybody lets this in.
@@ -77,7 +78,7 @@ async def audit_spf(
 
 async def _find_void_terms(sender: str, tree: SpfTree, resolver: Resolver) -> str:
     """What a stranger's mail finds void in too many terms; empty where it does not, or is not worth asking."""
-    # Where look-ups differ by client, a stranger's voids say nothing of another's; nor do they where a branch is unread.
+    # Where names differ by client, a stranger's voids say nothing of another's; nor do they where a branch is unread.
     if tree.host_term_count <= MAX_VOIDS or tree.is_by_address or tree.unread:
         return ""
     result = await check_host(_STRANGER, sender, resolver, are_voids_counted_by_term=True)
@@ -85,7 +86,9 @@ async def _find_void_terms(sender: str, tree: SpfTree, resolver: Resolver) -> st
 
 
 def _reverse_name_term(tree: SpfTree, provider: ProviderFacts) -> Placed | None:
-    """A ``ptr`` that the provider's real addresses may match: its hosts are named in its own domain."""
+    """A term that the provider's real addresses may match by their names, which are in its own domain."""
+    if tree.name_terms:
+        return tree.name_terms[0]
     for place in tree.ptr_terms:
         target = place.term.partition(":")[2] or place.domain
         if "%" in target or is_same_organization(target, provider.spf_include):
@@ -213,13 +216,19 @@ def _shown(places: Iterable[Placed]) -> list[str]:
 
 
 class _Memory:
-    """The resolver, asked once for each thing: an audit has one view of DNS, and a dead server costs it one wait."""
+    """The resolver, asked once for each thing: an audit has one view of DNS, and a dead server costs it one wait.
+
+    Nobody's reverse name is asked for: a sample is no address that mail really comes from,
+    so a name that it has or lacks, and what it costs, says nothing.
+    """
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._known: dict[tuple[str, RecordType], Answer] = {}
 
     async def ask(self, name: str, record_type: RecordType) -> Answer:
+        if record_type == "PTR":
+            return Data(())
         question = (name.rstrip(".").lower(), record_type)
         answer = self._known.get(question)
         if answer is None:

@@ -1,6 +1,6 @@
 """SPF records: reading one, once, with everything that is wrong in it (RFC 7208 sections 4.5, 4.6.1, 5, 6 and 12).
 
-What a record says of a client is ``spf``; what it means for a domain is ``spf_audit``.
+What a record says of a client is ``evaluation``; what it means for a domain is ``audit``.
 """
 
 import re
@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 
-from placement_pipeline.domain.auth.spf_macros import MacroError, MacroString, read_domain_spec, read_macro_string
+from placement_pipeline.domain.auth.spf.macros import MacroError, MacroString, read_domain_spec, read_macro_string
 
 _VERSION = re.compile(r"v=spf1(?: |\Z)", re.IGNORECASE | re.ASCII)
 _TERM = re.compile(r"[^ ]+")

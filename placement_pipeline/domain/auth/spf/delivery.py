@@ -1,9 +1,9 @@
 """SPF of one delivery: what the receiver's verdict on a message means for its sender.
 
-Where the verdict comes from is ``receiver``; what the envelope domain's record says is ``spf_audit``.
+Where the verdict comes from is ``receiver``; what the envelope domain's record says is ``audit``.
 """
 
-from placement_pipeline.domain.auth.spf import SpfOutcome, SpfVerdict
+from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 
 

@@ -1,6 +1,6 @@
 """What SPF can come to: the words of RFC 7208, the result of one evaluation, the outcome of one delivery.
 
-Only the words; how a result comes about is ``spf``.
+Only the words; how a result comes about is ``evaluation``.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """What a domain's SPF record does with the mail of one provider: one sample address for each block it sends from.
 
-What follows for the domain is ``spf_audit``.
+What follows for the domain is ``audit``.
 """
 
 import asyncio
@@ -9,8 +9,9 @@ from functools import lru_cache
 
 from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
-from placement_pipeline.domain.auth.spf import SpfProblem, SpfResult, SpfVerdict, check_host
-from placement_pipeline.domain.auth.spf_lookups import Address
+from placement_pipeline.domain.auth.spf.evaluation import check_host
+from placement_pipeline.domain.auth.spf.lookups import Address
+from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
 
 
 @dataclass(slots=True)

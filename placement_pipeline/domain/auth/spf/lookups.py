@@ -1,6 +1,6 @@
 """The look-ups of one SPF evaluation, counted: what it asks for one client, and the limits of RFC 7208 section 4.6.4.
 
-What is asked and why is ``spf``.
+What is asked and why is ``evaluation``.
 """
 
 import re
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, RecordType, Resolver
-from placement_pipeline.domain.auth.spf_records import Directive
-from placement_pipeline.domain.auth.spf_results import SpfProblem, SpfVerdict
+from placement_pipeline.domain.auth.spf.records import Directive
+from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfVerdict
 
 Address = IPv4Address | IPv6Address
 
