@@ -148,9 +148,10 @@ async def _find_spf(
     if known == Envelope() and verdict.spf is not None:
         return SpfOutcome(*verdict.spf)
     client_ip = known.client_ip or seen.client_ip
-    mail_from = (seen.mail_from_domain or "") if known.mail_from is None else known.mail_from.strip().strip("<>")
+    mail_from = seen.mail_from_domain if known.mail_from is None else known.mail_from.strip().strip("<>")
     helo = (seen.helo or "") if known.helo is None else known.helo
-    if client_ip is None or not (mail_from or helo):
+    # A sender that nobody wrote down is not an empty one, for which the HELO name would stand.
+    if client_ip is None or mail_from is None or not (mail_from or helo):
         return SpfOutcome()
     result = await check_host(client_ip, mail_from, resolver, helo)
     # Where a receiver may have come to another verdict, this one is not known.
