@@ -6,6 +6,7 @@ What a line asks and what the answer is belongs to the caller.
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import IO
 
 Answer = Callable[[int, bytes], Awaitable[str]]
@@ -28,18 +29,24 @@ async def answer_lines(source: IO[bytes], answer: Answer, write: Callable[[str],
     room = threading.Semaphore(2 * at_once)
     is_over = threading.Event()
 
+    def hand_over(item: tuple[int, bytes] | None) -> None:
+        # Who waited for the lines may be gone, and the loop closed, at any moment.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(lines.put_nowait, item)
+
     def read() -> None:
         number = 0
-        while not is_over.is_set() and (line := source.readline(MAX_LINE_BYTES)):
+        while line := source.readline(MAX_LINE_BYTES):
             number += 1
             rest = line
             while not rest.endswith(b"\n") and (rest := source.readline(MAX_LINE_BYTES)):
                 pass
             if line.strip():
                 room.acquire()
-                loop.call_soon_threadsafe(lines.put_nowait, (number, line.rstrip(b"\r\n")))
-        if not is_over.is_set():
-            loop.call_soon_threadsafe(lines.put_nowait, None)
+                if is_over.is_set():
+                    return
+                hand_over((number, line.rstrip(b"\r\n")))
+        hand_over(None)
 
     async def work() -> None:
         while (item := await lines.get()) is not None:
