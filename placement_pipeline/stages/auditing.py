@@ -119,8 +119,8 @@ class _Auditor:
             findings += await audit_sending_address(
                 audit.client_ip, message.subject, self._resolver, self._address_lists
             )
-        raws = [message.raw for message in received]
-        findings += await audit_links(raws, mailbox.domain, self._resolver, self._link_lists)
+        contents = [audit.content for audit in audits if audit.content is not None]
+        findings += await audit_links(contents, mailbox.domain, self._resolver, self._link_lists)
         return [*findings, *self._audit_mailbox(mailbox)]
 
     def judge_again(self, test: StoredTest) -> list[Finding]:

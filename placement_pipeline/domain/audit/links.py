@@ -1,11 +1,9 @@
 """The audit of the hosts that received messages point at."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from placement_pipeline.domain.auth.dns import Resolver
-from placement_pipeline.domain.content.body import ContentError
-from placement_pipeline.domain.content.reading import read_content
+from placement_pipeline.domain.content.reading import Content
 from placement_pipeline.domain.content.rules import rewriting_host
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.reputation.blocklists import Blocklist
@@ -14,22 +12,19 @@ from placement_pipeline.domain.reputation.tracking import LinkedHost, audit_host
 
 
 async def audit_links(
-    messages: Iterable[bytes], author_domain: str, resolver: Resolver, lists: Sequence[Blocklist]
+    messages: Iterable[Content], author_domain: str, resolver: Resolver, lists: Sequence[Blocklist]
 ) -> list[Finding]:
     """Findings on every host that any of these received messages points at.
 
     Args:
-        messages: as the seed mailboxes hold them: with links as they were rewritten on the
-            way. One that cannot be read adds no host; ``audit_message`` says so.
+        messages: as the seed mailboxes hold them: with links as they were rewritten on the way.
         author_domain: the domain in From; empty where it is not known.
         resolver: answers the questions.
         lists: the domain lists to ask.
     """
     hosts: list[LinkedHost] = []
-    for raw in messages:
-        with suppress(ContentError):
-            content = read_content(raw)
-            trackers = {*content.pixel_hosts, rewriting_host(content, author_domain)}
-            hosts += (LinkedHost(host, host in trackers) for host in content.hosts)
-            hosts += (LinkedHost(inner, inside=one.host) for one in content.links for inner in hosts_inside(one.rest))
+    for content in messages:
+        trackers = {*content.pixel_hosts, rewriting_host(content, author_domain)}
+        hosts += (LinkedHost(host, host in trackers) for host in content.hosts)
+        hosts += (LinkedHost(inner, inside=one.host) for one in content.links for inner in hosts_inside(one.rest))
     return await audit_hosts(hosts, author_domain, resolver, lists)

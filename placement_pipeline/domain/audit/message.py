@@ -19,7 +19,7 @@ from placement_pipeline.domain.auth.spf.delivery import judge_spf
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.results import SpfOutcome
 from placement_pipeline.domain.content.body import ContentError
-from placement_pipeline.domain.content.reading import read_content
+from placement_pipeline.domain.content.reading import Content, read_content
 from placement_pipeline.domain.content.rules import audit_content
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
@@ -78,11 +78,13 @@ class MessageAudit:
         findings: on SPF, DKIM, DMARC, ARC, the receiver's verdict and the content.
         selectors: those it was signed with in the name of its author's own domain.
         client_ip: the address that handed it over, where its receiver wrote that down.
+        content: what it consists of; None where it cannot be read, which a finding says.
     """
 
     findings: list[Finding]
     selectors: tuple[str, ...] = ()
     client_ip: IPv4Address | IPv6Address | None = None
+    content: Content | None = None
 
 
 async def audit_message(message: ReceivedMessage, resolver: Resolver) -> MessageAudit:
@@ -90,7 +92,7 @@ async def audit_message(message: ReceivedMessage, resolver: Resolver) -> Message
     fields = read_header(message.raw)
     verdict = read_verdict(fields, message.family, message.authserv_id)
     seen = read_envelope(fields, message.family, message.authserv_id)
-    stored = _judge_stored(message, fields, verdict)
+    stored, content = _judge_stored(message, fields, verdict)
     author = from_domain(fields)
     signatures, chain, spf = await asyncio.gather(
         verify_signatures(message.raw, resolver, message.received_at),
@@ -105,7 +107,7 @@ async def audit_message(message: ReceivedMessage, resolver: Resolver) -> Message
             make_finding(code, SubjectKind.MESSAGE, message.subject, {}, **lacking)
             for code in ("spf_delivery_unknown", "dkim_unknown", "dmarc_unknown")
         ]
-        return MessageAudit([*unknown, arc, *stored], client_ip=client_ip)
+        return MessageAudit([*unknown, arc, *stored], (), client_ip, content)
     policy = await find_policy(author, resolver)
     is_dkim_strict = policy.record is not None and policy.record.is_dkim_strict
     is_spf_strict = policy.record is not None and policy.record.is_spf_strict
@@ -123,22 +125,26 @@ async def audit_message(message: ReceivedMessage, resolver: Resolver) -> Message
         arc,
         *stored,
     ]
-    return MessageAudit(findings, seen_selectors(signatures, author), client_ip)
+    return MessageAudit(findings, seen_selectors(signatures, author), client_ip, content)
 
 
 def audit_stored_message(message: ReceivedMessage) -> list[Finding]:
     """What a stored message says by itself, without DNS: the receiver's verdict and the content."""
     fields = read_header(message.raw)
-    return _judge_stored(message, fields, read_verdict(fields, message.family, message.authserv_id))
+    return _judge_stored(message, fields, read_verdict(fields, message.family, message.authserv_id))[0]
 
 
-def _judge_stored(message: ReceivedMessage, fields: Sequence[HeaderField], verdict: ReceiverVerdict) -> list[Finding]:
+def _judge_stored(
+    message: ReceivedMessage, fields: Sequence[HeaderField], verdict: ReceiverVerdict
+) -> tuple[list[Finding], Content | None]:
+    """What the message says by itself, and its content where that can be read."""
     findings = audit_receiver(verdict, message.subject)
     try:
         content = read_content(message.raw, message.signature_html)
     except ContentError as error:
-        return [*findings, make_finding("content_unknown", SubjectKind.MESSAGE, message.subject, {}, detail=error)]
-    return [*findings, *audit_content(content, from_domain(tuple(fields)) or "", message.subject)]
+        unread = make_finding("content_unknown", SubjectKind.MESSAGE, message.subject, {}, detail=error)
+        return [*findings, unread], None
+    return [*findings, *audit_content(content, from_domain(tuple(fields)) or "", message.subject)], content
 
 
 async def _find_spf(

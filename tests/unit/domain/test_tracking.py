@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.auth.dns import Answer, BadName
+from placement_pipeline.domain.content.reading import read_content
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import blocklist, prove
@@ -40,7 +41,8 @@ def page(body: str) -> bytes:
 
 
 async def audit(zone: Zone, *bodies: str) -> list[Finding]:
-    return await audit_links([page(body) for body in bodies], "acme.example", ZoneResolver(THERE | zone), LISTS)  # type: ignore[operator]
+    contents = [read_content(page(body)) for body in bodies]
+    return await audit_links(contents, "acme.example", ZoneResolver(THERE | zone), LISTS)  # type: ignore[operator]
 
 
 async def audit_link(zone: Zone, host: str = HOST) -> list[Finding]:

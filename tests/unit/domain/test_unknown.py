@@ -13,6 +13,7 @@ from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
 from placement_pipeline.domain.auth.dns import Answer, BadName, Data, RecordType, Resolver
+from placement_pipeline.domain.content.reading import read_content
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import blocklist
@@ -109,9 +110,7 @@ AUDITS: dict[str, tuple[Zone, Audit]] = {
     ),
     "links": (
         ILL,
-        lambda resolver: audit_links(
-            [b'Content-Type: text/html\r\n\r\n<a href="https://go.sales.acme.example/">c</a>'], "", resolver, LISTS
-        ),
+        lambda resolver: audit_links([read_content(PAGE)], "", resolver, LISTS),
     ),
     "a sending address": ({}, ask_zen),
 }
@@ -174,5 +173,6 @@ async def test_the_ill_sender_is_found_to_be_ill() -> None:
 async def test_a_blocklist_that_refuses_or_fails_makes_a_host_neither_listed_nor_clean(answer: Answer) -> None:
     page = b'Content-Type: text/html\r\n\r\n<a href="https://c.example/">c</a>'
     resolver = ZoneResolver({"c.example": {"A": ["192.0.2.1"]}, "c.example.dbl.example": answer})
-    findings = await audit_links([page], "acme.example", resolver, [blocklist(ListKind.DBL, "dbl.example")])
+    lists = [blocklist(ListKind.DBL, "dbl.example")]
+    findings = await audit_links([read_content(page)], "acme.example", resolver, lists)
     assert [finding.code for finding in findings] == ["tracking_host_unknown"]

@@ -7,6 +7,7 @@ import pytest
 
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, Failure, NoData, RecordType
+from placement_pipeline.domain.content.reading import read_content
 from placement_pipeline.sandbox import crm
 from placement_pipeline.sandbox.world import World
 from placement_pipeline.sandbox.zones import Zones
@@ -38,7 +39,7 @@ class WorldResolver:
 async def audit(zones: Zones, raw: bytes, author_domain: str) -> dict[str, list[str]]:
     """Codes by host."""
     found: dict[str, list[str]] = {}
-    for finding in await audit_links([raw], author_domain, WorldResolver(zones), Dns().link_lists()):
+    for finding in await audit_links([read_content(raw)], author_domain, WorldResolver(zones), Dns().link_lists()):
         found.setdefault(finding.subject, []).append(finding.code)
     return found
 

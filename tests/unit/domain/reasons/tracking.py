@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.auth.dns import Answer
+from placement_pipeline.domain.content.reading import read_content
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import blocklist
 from placement_pipeline.domain.reputation.senders import audit_sending_address
@@ -23,7 +24,7 @@ THERE: Entries = {HOST: {"A": ["192.0.2.80"]}}
 
 def links(more: Entries, host: str = HOST) -> Case:
     page = f'Content-Type: text/html\r\n\r\n<a href="https://{host}/x">go</a>'.encode()
-    return lambda: audit_links([page, page], "acme.example", ZoneResolver(THERE | more), LISTS)
+    return lambda: audit_links([read_content(page)] * 2, "acme.example", ZoneResolver(THERE | more), LISTS)
 
 
 def listed_as(code: str) -> Entries:
