@@ -10,7 +10,6 @@ their instances; dkimpy's own walk finds the message signature by the spelling o
 and goes by the order in which fields happen to stand.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from placement_pipeline.domain.auth.dkim.claims import (
     read_instance,
     read_signature_tags,
 )
-from placement_pipeline.domain.auth.dkim.keys import fetch_key
+from placement_pipeline.domain.auth.dkim.keys import fetch_keys
 from placement_pipeline.domain.auth.dkim.message import (
     RawField,
     SignedMessage,
@@ -126,8 +125,7 @@ async def verify_chain(raw: bytes, resolver: Resolver) -> ArcChain:
         _check_validation(seals)
     except SignatureError as error:
         return ArcChain(ArcState.FAIL, _unchecked(sets), error.reason, error.detail)
-    names = list(dict.fromkeys((claims.domain, claims.selector) for claims in (signed, *reversed(seals))))
-    keys = dict(zip(names, await asyncio.gather(*(fetch_key(*name, resolver) for name in names)), strict=True))
+    keys = await fetch_keys(((claims.domain, claims.selector) for claims in (signed, *reversed(seals))), resolver)
     return _verify(message, sets, signed, seals, keys)
 
 

@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from placement_pipeline.domain.auth.alignment import is_at_or_below, is_dns_name, normalize_domain
 from placement_pipeline.domain.auth.dkim.records import read_tags
@@ -108,7 +108,7 @@ def read_dkim(tags: Mapping[str, str]) -> Claims:
     _require(tags, _DKIM_TAGS)
     if tags["v"] != "1":
         raise SignatureError("malformed", "v= is not 1")
-    domain, selector = _read_names(tags)
+    domain, _ = _read_names(tags)
     if "q" in tags and "dns/txt" not in (method.strip() for method in tags["q"].split(":")):
         raise SignatureError("malformed", "q= does not allow DNS")
     identity = domain
@@ -120,6 +120,26 @@ def read_dkim(tags: Mapping[str, str]) -> Claims:
     signed_at, expires_at = _number(tags, "t"), _number(tags, "x")
     if signed_at is not None and expires_at is not None and expires_at <= signed_at:
         raise SignatureError("malformed", "x= is not later than t=")
+    claims = _read_signed_message(tags)
+    return replace(claims, identity_domain=identity, signed_at=signed_at, expires_at=expires_at)
+
+
+def read_arc_message(tags: Mapping[str, str]) -> Claims:
+    """The claims of an ARC-Message-Signature (RFC 8617 section 4.1.2): DKIM's, with an instance in ``i=``.
+
+    Raises:
+        SignatureError: it cannot be valid, whatever was signed.
+    """
+    _require(tags, _MESSAGE_TAGS)
+    claims = _read_signed_message(tags)
+    if "arc-seal" in claims.signed:
+        raise SignatureError("malformed", "h= of the ARC-Message-Signature contains ARC-Seal")
+    return replace(claims, instance=read_instance(tags.get("i", "")))
+
+
+def _read_signed_message(tags: Mapping[str, str]) -> Claims:
+    """What a signature over fields and body says in either form of it."""
+    domain, selector = _read_names(tags)
     header_form, body_form = _read_forms(tags)
     return Claims(
         domain,
@@ -131,36 +151,7 @@ def read_dkim(tags: Mapping[str, str]) -> Claims:
         body_form,
         _read_signed(tags),
         _number(tags, "l"),
-        identity,
-        signed_at=signed_at,
-        expires_at=expires_at,
-    )
-
-
-def read_arc_message(tags: Mapping[str, str]) -> Claims:
-    """The claims of an ARC-Message-Signature (RFC 8617 section 4.1.2): DKIM's, with an instance in ``i=``.
-
-    Raises:
-        SignatureError: it cannot be valid, whatever was signed.
-    """
-    _require(tags, _MESSAGE_TAGS)
-    domain, selector = _read_names(tags)
-    header_form, body_form = _read_forms(tags)
-    signed = _read_signed(tags)
-    if "arc-seal" in signed:
-        raise SignatureError("malformed", "h= of the ARC-Message-Signature contains ARC-Seal")
-    return Claims(
         domain,
-        selector,
-        _read_algorithm(tags),
-        _read_base64(tags, "b"),
-        base64.b64decode(_read_base64(tags, "bh")),
-        header_form,
-        body_form,
-        signed,
-        _number(tags, "l"),
-        domain,
-        read_instance(tags.get("i", "")),
     )
 
 

@@ -42,6 +42,12 @@ async def fetch_key(domain: str, selector: str, resolver: Resolver) -> DkimKey:
             return DkimKey(name, KeyState.MULTIPLE, " | ".join(records), chain, count)
 
 
+async def fetch_keys(names: Iterable[tuple[str, str]], resolver: Resolver) -> dict[tuple[str, str], DkimKey]:
+    """The keys of several signers by (domain, selector), asked for all at once and each once."""
+    asked = list(dict.fromkeys(names))
+    return dict(zip(asked, await asyncio.gather(*(fetch_key(*name, resolver) for name in asked)), strict=True))
+
+
 async def audit_keys(
     domain: str, providers: Sequence[ProviderFacts], selectors: Iterable[str], resolver: Resolver
 ) -> list[Finding]:
@@ -60,10 +66,9 @@ async def audit_keys(
     """
     domain = normalize_domain(domain)
     named = tuple(dict.fromkeys(selector for text in selectors if (selector := normalize_domain(text))))
-    asked = tuple(dict.fromkeys((*(selector for facts in providers for selector in facts.selectors), *named)))
-    keys = dict(
-        zip(asked, await asyncio.gather(*(fetch_key(domain, selector, resolver) for selector in asked)), strict=True)
-    )
+    asked = (*(selector for facts in providers for selector in facts.selectors), *named)
+    fetched = await fetch_keys(((domain, selector) for selector in asked), resolver)
+    keys = {selector: key for (_, selector), key in fetched.items()}
     usable = [key for key in keys.values() if key.state is KeyState.USABLE]
     held: dict[str, list[DkimKey]] = {
         "ok": usable,

@@ -7,7 +7,6 @@ and ``h=`` are obeyed, and ``x=`` and ``t=`` are judged by when the message was 
 so that stored evidence keeps its verdict. What the signatures mean is in ``verdict``.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from placement_pipeline.domain.auth.dkim.claims import Claims, SignatureError, name_in, read_dkim, read_signature_tags
-from placement_pipeline.domain.auth.dkim.keys import fetch_key
+from placement_pipeline.domain.auth.dkim.keys import fetch_keys
 from placement_pipeline.domain.auth.dkim.message import (
     RawField,
     SignedMessage,
@@ -91,8 +90,7 @@ async def verify_signatures(raw: bytes, resolver: Resolver, received_at: datetim
         return [Signature("", "", SignatureState.UNKNOWN, error.reason, error.detail)]
     fields = message.named("dkim-signature")
     read = [_read(message, field, received_at) for field in fields[:MAX_SIGNATURES]]
-    names = list(dict.fromkeys((one.domain, one.selector) for one in read if isinstance(one, Claims)))
-    keys = dict(zip(names, await asyncio.gather(*(fetch_key(*name, resolver) for name in names)), strict=True))
+    keys = await fetch_keys(((one.domain, one.selector) for one in read if isinstance(one, Claims)), resolver)
     judged = [_verify(message, field, one, keys) for field, one in zip(fields, read, strict=False)]
     if len(fields) > MAX_SIGNATURES:
         judged.append(Signature("", "", SignatureState.UNKNOWN, "too_many", "the message has too many signatures"))
