@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
-from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
 from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
 from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_address
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
 from placement_pipeline.domain.message import HeaderField, domain_of_address
-from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
+from placement_pipeline.domain.words import ProviderFamily
 
 # Exchange Online says the client's address in a comment of its SPF result.
 _SENDER_IP = re.compile(r"\(sender IP is ([0-9A-Fa-f:.]{2,45})\)")
@@ -52,32 +51,29 @@ def read_envelope(
         authserv_id: trust the results signed with this name and no others.
     """
     own = find_own_part(fields, family, authserv_id)
-    report = read_microsoft_report(fields) if own.group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
     said = [*own.received_spf, *(result for one in own.fields for result in one.said.results)]
-    addresses = (address for address in _addresses(own, said, report) if not is_inner_address(address))
+    addresses = (address for address in _addresses(own, said) if not is_inner_address(address))
     return ReceivedEnvelope(
         client_ip=next(addresses, None),
-        helo=_first_domain(_helos(own, said, report)),
+        helo=_first_domain(_helos(own, said)),
         mail_from_domain=_first_domain(_senders(own, said)),
     )
 
 
-def _addresses(
-    own: OwnPart, said: Iterable[MethodResult], report: MicrosoftReport
-) -> Iterator[IPv4Address | IPv6Address]:
+def _addresses(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[IPv4Address | IPv6Address]:
     """What the receiver judged by comes first: behind a gateway that is not the host it spoke to."""
     texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
     texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]
-    for text in (*texts, report.client_ip):
+    for text in (*texts, own.report.client_ip):
         if (address := read_address(text)) is not None:
             yield address
     if own.territory.entrance is not None and own.territory.entrance.address is not None:
         yield own.territory.entrance.address
 
 
-def _helos(own: OwnPart, said: Iterable[MethodResult], report: MicrosoftReport) -> Iterator[str]:
+def _helos(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[str]:
     yield from (domain_of_address(text) for one in said for name in _HELO if (text := one.properties.get(name, "")))
-    yield normalize_domain(report.helo)
+    yield normalize_domain(own.report.helo)
     if own.territory.entrance is not None:
         yield own.territory.entrance.helo
 

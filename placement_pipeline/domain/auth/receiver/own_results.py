@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
 from placement_pipeline.domain.auth.receiver.received_lines import read_address
 from placement_pipeline.domain.auth.receiver.results import (
     AuthResults,
@@ -49,12 +50,14 @@ class OwnPart:
         territory: its part of the header.
         fields: its own Authentication-Results, the topmost first.
         received_spf: its own Received-SPF, the topmost first.
+        report: what Microsoft's filter wrote; empty at any other receiver.
     """
 
     group: ProviderGroup
     territory: Territory
     fields: tuple[OwnField, ...]
     received_spf: tuple[MethodResult, ...]
+    report: MicrosoftReport
 
 
 def find_own_part(
@@ -77,7 +80,8 @@ def find_own_part(
     own = tuple(_own_fields(territory, group, trusted, is_known=family is not None))
     if not own and group is ProviderGroup.GMAIL and trusted in ("", _GOOGLE):
         own = tuple(_own_arc_field(territory))
-    return OwnPart(group, territory, own, tuple(_own_received_spf(territory, own)))
+    report = read_microsoft_report(fields) if group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
+    return OwnPart(group, territory, own, tuple(_own_received_spf(territory, own)), report)
 
 
 def _own_fields(territory: Territory, group: ProviderGroup, trusted: str, *, is_known: bool) -> Iterator[OwnField]:

@@ -17,9 +17,7 @@ from placement_pipeline.domain.auth.receiver.microsoft_report import (
     PHISHING_CATEGORIES,
     SPAM_CATEGORIES,
     SPAM_SCL,
-    MicrosoftReport,
     explain_compauth,
-    read_microsoft_report,
 )
 from placement_pipeline.domain.auth.receiver.own_results import find_own_part
 from placement_pipeline.domain.auth.receiver.results import MethodResult
@@ -27,7 +25,7 @@ from placement_pipeline.domain.auth.receiver.territory import guess_family
 from placement_pipeline.domain.auth.spf.results import SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address
-from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
+from placement_pipeline.domain.words import ProviderFamily
 
 __all__ = ["MethodResult", "ReceiverVerdict", "audit_receiver", "guess_family", "mail_from_domain", "read_verdict"]
 
@@ -115,7 +113,7 @@ def read_verdict(
     results = [result for one in own.fields for result in one.said.results]
     if not authserv_id and not any(one.method == "spf" for one in results):
         results += own.received_spf[:1]
-    report = read_microsoft_report(fields) if own.group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
+    report = own.report
     return ReceiverVerdict(
         results=tuple(results),
         authserv_id=next((one.said.authserv_id for one in own.fields), ""),
