@@ -45,8 +45,7 @@ class Access:
         Raises:
             SignInError: the secrets hold no way to sign in to it.
         """
-        who = f"Mailbox {mailbox.mailbox_id}"
-        tokens, address = self._tokens(mailbox.account_address, mailbox.provider, who)
+        tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailSender(self._gmail, tokens, who)
         return GraphSender(self._graph, tokens, who, address)
@@ -57,8 +56,7 @@ class Access:
         Raises:
             SignInError: the secrets hold no way to sign in to it.
         """
-        who = f"Mailbox {mailbox.mailbox_id}"
-        tokens, address = self._tokens(mailbox.account_address, mailbox.provider, who)
+        tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailHistoryReader(self._gmail, tokens, who)
         return GraphHistoryReader(self._graph, tokens, who, address)
@@ -115,6 +113,11 @@ class Access:
         if secret is not None:
             return self._microsoft().user_grant(secret.refresh_token.get_secret_value(), who), None
         return self._app_only, account
+
+    def _mailbox_grant(self, mailbox: RosterEntry) -> tuple[TokenSource, str | None, str]:
+        """Tokens of a mailbox's account, its address as in ``_grant``, and what messages call the mailbox."""
+        who = f"Mailbox {mailbox.mailbox_id}"
+        return *self._tokens(mailbox.account_address, mailbox.provider, who), who
 
     def _seed_grant(self, seed: Seed, who: str) -> tuple[TokenSource, str | None]:
         secret = self._settings.secrets.seeds.get(seed.id)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.audit.message import Envelope
-from placement_pipeline.domain.auth.alignment import normalize_domain
+from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
 from placement_pipeline.domain.words import MailProvider
 
 PROVIDERS_BY_WORD: Mapping[str, tuple[MailProvider, ...]] = {
@@ -190,17 +190,14 @@ def _text(values: Mapping[str, Any], name: str, line_id: Id) -> str | None:
 
 def _read_domain(text: str, whole: str) -> str:
     domain = normalize_domain(text)
-    labels = domain.split(".")
-    is_name = domain.isascii() and len(domain) <= 253 and len(labels) >= 2 and all(_is_label(one) for one in labels)
-    if not is_name or labels[-1].isdigit():
+    if not is_dns_name(domain) or "." not in domain or domain.rpartition(".")[2].isdigit():
         raise InputError(f"{_shown(whole)}: no mail address; write it as anna@acme.example")
     return domain
 
 
 def _read_host(text: str) -> str:
     host = normalize_domain(text)
-    labels = host.split(".")
-    if not host.isascii() or len(host) > 253 or len(labels) < 2 or not all(_is_label(one) for one in labels):
+    if not is_dns_name(host) or "." not in host:
         raise InputError(
             f"tracking host {_shown(text)}: no host name; write it as track.acme.example, without https://"
         )
@@ -216,7 +213,7 @@ def _read_ip(text: str) -> IPv4Address | IPv6Address:
 
 def _read_selector(text: str) -> str:
     selector = text.strip().rstrip(".").lower()
-    if not selector.isascii() or not all(_is_label(one) for one in selector.split(".")):
+    if not is_dns_name(selector):
         raise InputError(f"selector {_shown(text)}: no DKIM selector; it is what stands before ._domainkey")
     return selector
 
@@ -227,10 +224,6 @@ def _read_provider(word: str | None) -> tuple[MailProvider, ...]:
     if word not in PROVIDERS_BY_WORD:
         raise InputError(f"provider {_shown(word)}: unknown; write one of {', '.join(PROVIDERS_BY_WORD)}")
     return PROVIDERS_BY_WORD[word]
-
-
-def _is_label(label: str) -> bool:
-    return 0 < len(label) < 64 and label.replace("-", "").replace("_", "").isalnum()
 
 
 def _shown(text: str) -> str:

@@ -116,7 +116,6 @@ def test_a_thousand_domains_beside_the_floor(ours: Lap, capsys: pytest.CaptureFi
 
 
 def test_checkdmarc_on_the_same_server(server: Server, ours: Lap, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("checkdmarc", reason="a peer to compare with, not needed for anything else")
     server.count()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
