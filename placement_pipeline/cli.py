@@ -97,7 +97,7 @@ def doctor() -> None:
     async def examine(place: Workplace) -> int:
         ill = 0
         colours = {"ok": "green", "warning": "yellow", "broken": "red"}
-        async with open_access(place.settings) as access:
+        async with open_access(place.settings, place.now) as access:
             async for line in doctor_stage.examine(place, access):
                 ill += line.health is doctor_stage.Health.ILL
                 mark = f"[{colours[line.health]}]{line.health:8}[/]"

@@ -90,6 +90,7 @@ class Endpoints(_Section):
     pipedrive_api: str = "https://api.pipedrive.com"
     gmail_api: str = "https://gmail.googleapis.com"
     google_token: str = "https://oauth2.googleapis.com/token"
+    google_reports_api: str = "https://admin.googleapis.com"
     graph_api: str = "https://graph.microsoft.com/v1.0"
     microsoft_authority: str = "https://login.microsoftonline.com"
     ca_bundle: Path | None = None
@@ -150,15 +151,35 @@ class Pacing(_Section):
     mailboxes_at_once: int = Field(default=50, ge=1)
 
 
+class Quotas(_Section):
+    """What the providers let us use, and how much of it we take.
+
+    Attributes:
+        gmail_mailbox_units: quota units a minute and mailbox. 6,000 for projects made since May 2026, 15,000 before
+            (https://developers.google.com/workspace/gmail/api/reference/quota).
+        gmail_project_units: quota units a minute, over all mailboxes.
+        graph_in_flight: requests at once, over all mailboxes
+            (https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits).
+        pipedrive_reserve: API tokens of the company's daily budget that are left to its other integrations.
+    """
+
+    gmail_mailbox_units: int = Field(default=6_000, ge=100)
+    gmail_project_units: int = Field(default=1_200_000, ge=100)
+    graph_in_flight: int = Field(default=4, ge=1)
+    pipedrive_reserve: int = Field(default=1_000, ge=0)
+
+
 class Sweeps(_Section):
     """When seeds are looked into.
 
     Attributes:
-        ages: of a test, counted from its last send.
+        ages: of a test, counted from its last send; the last one is the deadline that closes it.
+        late: how long after that a probe that did not show up is still recognised, as delayed.
         gap: between two sweeps of one seed, so that tests whose ages fall together share one.
     """
 
     ages: tuple[Duration, ...] = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60, 1440))
+    late: Duration = timedelta(days=7)
     gap: Duration = timedelta(minutes=1)
     seeds_at_once: int = Field(default=20, ge=1)
 
@@ -208,8 +229,23 @@ class Contact(_Section):
     company: str
 
 
+_LOG_FAMILIES = {
+    "message_trace": ProviderFamily.MICROSOFT365,
+    "workspace_log": ProviderFamily.GOOGLE_WORKSPACE,
+}
+
+
 class Seed(_Section):
-    """One seed mailbox."""
+    """One seed mailbox.
+
+    Attributes:
+        imap_user: the login, where it is not the address.
+        imap_sign_in: ``password``, which may be an app password, or ``xoauth2``.
+        imap_token_url: where a refresh token is exchanged, for ``xoauth2``.
+        delivery_log: where the seed's own tenant tells what became of mail that is in no folder:
+            ``message_trace`` (microsoft365) or ``workspace_log`` (google_workspace).
+        delivery_log_admin: the Workspace administrator as whom the log is read.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     address: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
@@ -218,11 +254,27 @@ class Seed(_Section):
     imap_host: str | None = None
     imap_port: int = 993
     imap_security: Literal["tls", "none"] = "tls"
+    imap_user: str | None = None
+    imap_sign_in: Literal["password", "xoauth2"] = "password"
+    imap_token_url: str | None = None
+    delivery_log: Literal["message_trace", "workspace_log"] | None = None
+    delivery_log_admin: str | None = None
 
     @model_validator(mode="after")
     def _regional_needs_a_host(self) -> Self:
         if self.family is ProviderFamily.REGIONAL and not self.imap_host:
             raise ValueError(f"seed {self.id}: a regional seed is read by IMAP; set imap_host")
+        if self.imap_sign_in == "xoauth2" and not self.imap_token_url:
+            raise ValueError(f"seed {self.id}: xoauth2 exchanges a refresh token; set imap_token_url")
+        return self
+
+    @model_validator(mode="after")
+    def _log_of_its_family(self) -> Self:
+        family = _LOG_FAMILIES.get(self.delivery_log or "")
+        if family is not None and self.family is not family:
+            raise ValueError(f"seed {self.id}: {self.delivery_log} tells of {family} seeds alone; leave it out")
+        if self.delivery_log == "workspace_log" and not self.delivery_log_admin:
+            raise ValueError(f"seed {self.id}: workspace_log is read as an administrator; set delivery_log_admin")
         return self
 
     def as_seed_mailbox(self) -> SeedMailbox:
@@ -257,11 +309,14 @@ class SeedSecret(_Section):
 
     Attributes:
         tenant: of a Microsoft 365 seed outside ``microsoft_tenant``, where the same app has consent.
+        client_id: of the OAuth client at an IMAP provider with ``xoauth2``; ``client_secret`` where it has one.
     """
 
     refresh_token: SecretStr | None = None
     password: SecretStr | None = None
     tenant: str | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
 
 
 class MailboxSecret(_Section):
@@ -271,7 +326,12 @@ class MailboxSecret(_Section):
 
 
 class Secrets(_Section):
-    """Everything that must never be printed. See ``.env.example`` for the environment's names."""
+    """Everything that must never be printed. See ``.env.example`` for the environment's names.
+
+    Attributes:
+        microsoft_certificate_file: PEM with private key and certificate, in place of the client secret.
+        token_key: encrypts the refresh tokens that Microsoft rotates, a Fernet key (``placement token-key`` makes one).
+    """
 
     pipedrive_token: SecretStr | None = None
     google_client_id: str | None = None
@@ -280,6 +340,8 @@ class Secrets(_Section):
     microsoft_tenant: str | None = None
     microsoft_client_id: str | None = None
     microsoft_client_secret: SecretStr | None = None
+    microsoft_certificate_file: Path | None = None
+    token_key: SecretStr | None = None
     notify_urls: tuple[SecretStr, ...] = ()
     spamhaus_key: SecretStr | None = None
     mailboxes: dict[str, MailboxSecret] = {}
@@ -305,6 +367,7 @@ class Settings(BaseSettings):
     endpoints: Endpoints = Endpoints()
     dns: Dns = Dns()
     pacing: Pacing = Pacing()
+    quotas: Quotas = Quotas()
     sweeps: Sweeps = Sweeps()
     tests: Tests
     scoring: Scoring = Scoring()
@@ -399,7 +462,7 @@ def load_settings(path: Path | None = None) -> Settings:
             Path(secrets_file),
             "PLACEMENT_SECRETS_FILE must name a TOML file; see .env.example",
         )
-        _anchor(secrets, Path(secrets_file).parent, ("google_service_account_file",))
+        _anchor(secrets, Path(secrets_file).parent, ("google_service_account_file", "microsoft_certificate_file"))
         data["secrets"] = secrets
     try:
         return Settings(**data)

@@ -5,11 +5,12 @@ What a status means is each provider's own matter; here is only what holds for a
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,12 +29,15 @@ LONGEST_PAUSE_SECONDS = 30.0
 RETRIED_READ = stamina.AsyncRetryingCaller(attempts=5, timeout=90.0, wait_initial=0.5, wait_max=10.0)
 
 
-def build_client(ca_bundle: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> httpx.AsyncClient:
+def build_client(
+    ca_bundle: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS, clock: "ClockWatch | None" = None
+) -> httpx.AsyncClient:
     """The client that all connectors of one event loop share.
 
     Args:
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
         timeout_seconds: for connecting, and for each wait for bytes.
+        clock: is told the time of every answer.
 
     Returns:
         A client that ignores the environment (proxies, ``SSL_CERT_FILE``, ``.netrc``) and
@@ -42,7 +46,8 @@ def build_client(ca_bundle: Path | None = None, timeout_seconds: float = TIMEOUT
     _keep_logs_clean()
     verify = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
-    return httpx.AsyncClient(verify=verify, trust_env=False, timeout=timeout_seconds, limits=limits)
+    hooks = {"response": [clock.note]} if clock else {}
+    return httpx.AsyncClient(verify=verify, trust_env=False, timeout=timeout_seconds, limits=limits, event_hooks=hooks)
 
 
 def _keep_logs_clean() -> None:
@@ -66,10 +71,17 @@ class NoAnswer:
     detail: str
 
 
-async def send_once(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response | NothingWritten | NoAnswer:
+Tally = Callable[[], AbstractContextManager[None]]
+"""Counts the block it wraps as one attempt (``Meter.timed`` with its arguments)."""
+
+
+async def send_once(
+    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext
+) -> httpx.Response | NothingWritten | NoAnswer:
     """Make a call that must not be made twice; any status is an answer."""
     try:
-        return await client.send(request)
+        with tally():
+            return await client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NothingWritten(f"no connection ({type(error).__name__})")
     except httpx.RequestError as error:
@@ -86,6 +98,7 @@ async def read(
     request: httpx.Request,
     who: str,
     throttled: Callable[[httpx.Response], bool] = is_throttled,
+    tally: Tally = nullcontext,
 ) -> httpx.Response:
     """Make a call that may be made again: no answer, 5xx and throttling are tried again, ``Retry-After`` honoured.
 
@@ -94,6 +107,7 @@ async def read(
         request: without side effects on the server.
         who: how messages call the mailbox or system that is read, for example ``seed gmail-01``.
         throttled: whether an answer asks to slow down.
+        tally: counts every attempt.
 
     Returns:
         The answer, below 500; what 4xx mean is for the caller.
@@ -104,7 +118,8 @@ async def read(
 
     async def once() -> httpx.Response:
         try:
-            response = await client.send(request)
+            with tally():
+                response = await client.send(request)
         except httpx.RequestError as error:
             raise _TryAgain("unreachable", f"{who}: no answer ({type(error).__name__})", None) from None
         if throttled(response):
@@ -148,16 +163,48 @@ def understood(who: str) -> Iterator[None]:
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
-    """The pause ``Retry-After`` asks for, in seconds or as a date (RFC 9110 section 10.2.3)."""
+    """The pause ``Retry-After`` asks for, in seconds or as a date (RFC 9110 section 10.2.3).
+
+    A date is the server's, so it is held against the server's own clock where it tells it.
+    """
     value: str = response.headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)
+    moment = _http_date(value)
+    return None if moment is None else max(0.0, (moment - server_now(response)).total_seconds())
+
+
+def server_now(response: httpx.Response) -> datetime:
+    """The moment by the clock of who answered (``Date``); by ours where the answer does not tell."""
+    return _http_date(response.headers.get("date", "")) or datetime.now(UTC)
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class ClockWatch:
+    """How far the providers' clocks are ahead of ours, from the ``Date`` of their answers.
+
+    Attributes:
+        ahead: theirs less ours; None before the first answer. Whole seconds: ``Date`` knows no finer.
+
+    Args:
+        now: our clock.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.ahead: timedelta | None = None
+        self._now = now
+
+    async def note(self, response: httpx.Response) -> None:
+        """Take an answer's word for the time; for httpx's event hooks."""
+        if (moment := _http_date(response.headers.get("date", ""))) is not None:
+            self.ahead = moment - self._now().replace(microsecond=0)
 
 
 class _TryAgain(Exception):

@@ -4,11 +4,12 @@ Callers branch on return values (``Accepted``, ``Refused``, ...); what stops the
 exception of ``errors``. The implementations are ``gmail``, ``graph`` and ``imap``.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.history import SentHistory
 from placement_pipeline.domain.probe import OutgoingProbe
 
@@ -89,13 +90,31 @@ class Sender(Protocol):
         """
         ...
 
-    async def look_up(self, token: str, draft_id: str | None, since: datetime) -> LookUp:
+    async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
         """Find out what became of a send whose outcome is not known.
 
         Args:
             token: the probe's token.
+            to_address: whom it was for.
             draft_id: what ``keep_draft`` was given, if it was called.
-            since: aware; the message was handed over at or after this moment.
+            since: aware; by our clock, which may be wrong by hours, the message was handed
+                over at or after this moment.
+        """
+        ...
+
+
+class BounceReader(Protocol):
+    """One rep's mailbox, as something that is told what could not be delivered."""
+
+    async def read_bounces(self, since: datetime) -> list[bytes]:
+        """The notices of its provider and of others that arrived since then, whole, newest first; 200 at most.
+
+        Args:
+            since: aware, by our clock.
+
+        Raises:
+            SignInError: no token could be had.
+            ReadError: the mailbox could not be read; that is never "no notices".
         """
         ...
 
@@ -120,10 +139,9 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class SeenMessage:
-    """One message in a seed mailbox.
+    """One of our own probes in a seed mailbox: met for the first time, or lying elsewhere than before.
 
-    Only the first four fields are set for a message that was known before; ``raw`` only
-    for one of our own probes seen for the first time.
+    Only the first two fields are set for a message that was known before.
     """
 
     provider_message_id: str
@@ -131,21 +149,9 @@ class SeenMessage:
     received_at: datetime | None = None
     token: str | None = None
     from_address: str | None = None
+    subject: str | None = None
     internet_message_id: str | None = None
     raw: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one sweep saw.
-
-    Attributes:
-        messages: every message found, known ones included (their location may have changed).
-        calls: provider calls by operation, for example ``{"messages.list": 9}``.
-    """
-
-    messages: tuple[SeenMessage, ...]
-    calls: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +161,75 @@ class Envelope:
     token: str | None
     from_address: str | None
     received_at: datetime | None
+    subject: str | None = None
+
+
+Cursor = Mapping[str, Any]
+"""Up to where a seed was read, as its reader wrote it; JSON, and nobody else's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far one sweep came.
+
+    Attributes:
+        cursor: where the next one goes on.
+        message_count: messages looked at: new ones, ours or not, and known ones that moved.
+    """
+
+    cursor: Cursor
+    message_count: int
+
+
+class SeedNotebook(Protocol):
+    """What earlier sweeps of a seed wrote down, and where this one writes; called from any thread.
+
+    Attributes:
+        senders: lower-case addresses our probes to this seed may come from.
+    """
+
+    senders: frozenset[str]
+
+    def known(self, message_ids: Collection[str]) -> Mapping[str, Location]:
+        """Of these messages, those that an earlier sweep has kept, with where they lay last."""
+        ...
+
+    def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """Says of each new message whether it is a probe of ours, and so the whole of it is wanted."""
+        ...
+
+    def keep(self, messages: Sequence[SeenMessage]) -> None:
+        """Write down probes that are new or have moved; they are stored when this returns.
+
+        Kept twice is kept once. A probe whose ``raw`` turns out not to be ours is dropped.
+        """
+        ...
+
+    def is_waiting(self) -> bool:
+        """Whether some probe was sent to this seed that no sweep has seen yet."""
+        ...
 
 
 class SeedReader(Protocol):
-    """One seed mailbox, as something that is looked into and never changed."""
+    """One seed mailbox, as something that is looked into and never changed.
 
-    async def sweep(
-        self,
-        since: datetime,
-        known_ids: frozenset[str],
-        is_ours: Callable[[Envelope], bool],
-    ) -> Reading:
-        """Find all messages received at or after ``since``.
+    Attributes:
+        meter: counts the calls this reader makes.
+    """
+
+    meter: Meter
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+        """Write down every probe that is new or has moved since the sweep which gave the cursor.
+
+        Probes are kept some at a time, so that memory stays flat; whatever interrupts a
+        sweep, the next one starts at the old cursor and meets what was kept as known.
 
         Args:
-            since: aware; nothing older is looked at.
-            known_ids: messages seen by an earlier sweep: only their location is read again.
-            is_ours: says of a new message whether the whole of it is wanted.
+            since: aware; nothing received before it is looked at. By our clock, which may be wrong by hours.
+            cursor: of the last sweep that came to its end; None for a first one. One that the
+                provider no longer takes costs more calls and loses nothing.
+            notebook: of this seed.
 
         Raises:
             SeedReadError: the mailbox could not be read; that is never an empty reading.

@@ -51,7 +51,7 @@ def run_stage(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[_
     """Run a stage that talks to the outside, on an event loop of its own."""
 
     async def work() -> _Result:
-        async with open_access(place.settings) as access:
+        async with open_access(place.settings, place.now) as access:
             return await stage(place, access)
 
     return asyncio.run(work())

@@ -4,8 +4,9 @@ Everything here is built when it is first asked for and shared: one HTTP client,
 a provider, one token source a mailbox.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import cache, cached_property
 
 import httpx
@@ -21,18 +22,32 @@ from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedRea
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.mail import HistoryReader, SeedReader, Sender
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.pipedrive import Pipedrive
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
+from placement_pipeline.stages.workplace import utc_now
 
 
 class Access:
-    """The connectors of one configuration, within one event loop."""
+    """The connectors of one configuration, within one event loop.
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient) -> None:
+    Args:
+        settings: the whole configuration.
+        client: the shared client.
+        clock: what the client's answers say of the time.
+
+    Attributes:
+        meter: counts every call made through this access.
+        clock: how far the providers' clocks are ahead of ours.
+    """
+
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, clock: http.ClockWatch) -> None:
+        self.meter = Meter()
+        self.clock = clock
         self._settings = settings
         self._client = client
         self._tokens = cache(self._grant)
@@ -191,10 +206,16 @@ _GOOGLE_FAMILIES = (ProviderFamily.GMAIL, ProviderFamily.GOOGLE_WORKSPACE)
 
 
 @asynccontextmanager
-async def open_access(settings: Settings) -> AsyncIterator[Access]:
-    """Access for as long as the block runs."""
-    async with http.build_client(settings.endpoints.ca_bundle) as client:
-        access = Access(settings, client)
+async def open_access(settings: Settings, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Access]:
+    """Access for as long as the block runs.
+
+    Args:
+        settings: the whole configuration.
+        now: our clock.
+    """
+    clock = http.ClockWatch(now)
+    async with http.build_client(settings.endpoints.ca_bundle, clock=clock) as client:
+        access = Access(settings, client, clock)
         try:
             yield access
         finally:

@@ -42,6 +42,21 @@ metadata = MetaData(
 
 Moment = DateTime(timezone=True)
 
+# One row: a Pipedrive user as the roster saw it in this month, and why it is tested or not.
+roster_users = Table(
+    "roster_users",
+    metadata,
+    Column("roster_month", Date, primary_key=True),
+    Column("rep_id_pipedrive", BigInteger, primary_key=True),
+    Column("rep_name", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("mailbox_count", Integer, nullable=False),
+    Column("tested_mailbox_count", Integer, nullable=False),
+    Column("is_in", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("observed_at", Moment, nullable=False),
+)
+
 # One row: a rep's sending address as the roster saw it in this month.
 rep_roster = Table(
     "rep_roster",
@@ -182,6 +197,29 @@ send_jobs = Table(
     Index(None, "state", "not_before_at"),
 )
 
+# One row: an attempt to send a probe. send_jobs holds how the last one ended, here all of them stay.
+send_attempts = Table(
+    "send_attempts",
+    metadata,
+    Column("test_id", Text, primary_key=True),
+    Column("seed_id", Text, primary_key=True),
+    Column("attempt_number", Integer, primary_key=True),
+    Column("worker", BigInteger, nullable=False),
+    Column("handed_over_at", Moment, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("outcome_code", Text),
+    Column("outcome_detail", Text),
+    Column("resolved_by", Text),
+    Column("draft_id_provider", Text),
+    Column("message_id_provider", Text),
+    Column("internet_message_id", Text),
+    ForeignKeyConstraint(
+        ["test_id", "seed_id"],
+        [f"{SCHEMA}.send_jobs.test_id", f"{SCHEMA}.send_jobs.seed_id"],
+    ),
+    CheckConstraint("outcome in ('sending', 'sent', 'unsent', 'refused', 'unknown')", name="outcome"),
+)
+
 # Numbers of the workers that drain the outbox; a worker holds the advisory lock of its number while it lives.
 outbox_worker_number = Sequence("outbox_worker_number", metadata=metadata)
 
@@ -204,7 +242,16 @@ sweeps = Table(
     Index(None, "seed_id", "swept_at"),
 )
 
-# One row: a message known in a seed mailbox; whose it is, is null for mail that is none of our probes.
+# One row: up to where a seed mailbox was read.
+seed_cursors = Table(
+    "seed_cursors",
+    metadata,
+    Column("seed_id", Text, ForeignKey(f"{SCHEMA}.seed_mailboxes.seed_id"), primary_key=True),
+    Column("cursor", JSONB, nullable=False),
+    Column("moved_at", Moment, nullable=False),
+)
+
+# One row: one of our probes in a seed mailbox: where it lies now, and the message as it was received.
 seed_messages = Table(
     "seed_messages",
     metadata,
@@ -219,7 +266,10 @@ seed_messages = Table(
     Column("received_at", Moment),
     Column("internet_message_id", Text),
     Column("found_by", Text),
+    Column("sent_via", Text),
     Column("is_filter_bypassed", Boolean, nullable=False),
+    Column("is_moved_by_rule", Boolean, nullable=False),
+    Column("location", JSONB),
     Column("raw", LargeBinary),
     Column("first_seen_at", Moment, nullable=False),
     ForeignKeyConstraint(
@@ -249,6 +299,48 @@ seed_placements = Table(
         ["test_id", "seed_id"],
         [f"{SCHEMA}.send_jobs.test_id", f"{SCHEMA}.send_jobs.seed_id"],
     ),
+)
+
+# One row: why a probe that was sent shows up in no folder, or showed up too late.
+probe_explanations = Table(
+    "probe_explanations",
+    metadata,
+    Column("test_id", Text, primary_key=True),
+    Column("seed_id", Text, primary_key=True),
+    Column("placement", Text, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    Column("explained_at", Moment, nullable=False),
+    ForeignKeyConstraint(
+        ["test_id", "seed_id"],
+        [f"{SCHEMA}.send_jobs.test_id", f"{SCHEMA}.send_jobs.seed_id"],
+    ),
+)
+
+# One row: what one operation of one provider has cost a run.
+provider_calls = Table(
+    "provider_calls",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("operation", Text, primary_key=True),
+    Column("call_month", Date, nullable=False),
+    Column("call_count", BigInteger, nullable=False),
+    Column("unit_count", BigInteger, nullable=False),
+    Column("wait_seconds", Float, nullable=False),
+    Column("observed_at", Moment, nullable=False),
+    Index(None, "call_month"),
+)
+
+# One row: the newest refresh token of a grant that rotates, encrypted; origin tells from which configured one it came.
+rotated_tokens = Table(
+    "rotated_tokens",
+    metadata,
+    Column("grant_key", Text, primary_key=True),
+    Column("origin", Text, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("rotated_at", Moment, nullable=False),
 )
 
 # One row: a finding on a domain, a From address, a tracking host or a received message.

@@ -108,7 +108,7 @@ async def drain(place: Workplace, address: str) -> Lap:
     mailbox_id = mailbox_id_of(address)
     plan_month(place, place.this_month, Request(Scope.LISTED, frozenset({mailbox_id}), request_key="benchmark"))
     started = time.perf_counter()
-    async with open_access(place.settings) as access:
+    async with open_access(place.settings, place.now) as access:
         counts = await drain_outbox(place, access)
     lap = Lap(counts["sent"], time.perf_counter() - started)
     assert lap.messages == SEEDS

@@ -121,7 +121,7 @@ def run(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[Counter
     """Run one stage on an event loop of its own."""
 
     async def work() -> Counter[str]:
-        async with open_access(place.settings) as access:
+        async with open_access(place.settings, place.now) as access:
             return await stage(place, access)
 
     return asyncio.run(work())

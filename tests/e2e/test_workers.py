@@ -65,7 +65,7 @@ def test_a_seed_that_has_the_message_outweighs_a_sent_folder_that_does_not_show_
 
     async def look_up_late(self: GmailSender, *arguments: Any) -> Any:
         found = await look_up(self, *arguments)
-        async with open_access(bench.place.settings) as access:
+        async with open_access(bench.place.settings, bench.place.now) as access:
             await collect_seeds(bench.place, access)
         return found
 
