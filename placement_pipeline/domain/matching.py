@@ -29,6 +29,7 @@ class Expected:
     token: str
     from_address: str
     opened_at: datetime
+    closes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
