@@ -5,28 +5,10 @@ Every attempt counts, also one that fails or is made again.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
 from time import perf_counter
 
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one operation of one provider has cost.
-
-    Attributes:
-        provider: ``gmail``, ``graph``, ``imap``, ``pipedrive``, ``google_sign_in``, ``microsoft_sign_in``, ...
-        operation: the provider's name of it, ``messages.get``.
-        call_count: attempts.
-        unit_count: of the provider's own quota, where it has units; 0 elsewhere.
-        seconds: spent waiting for answers, added up over calls that ran side by side.
-    """
-
-    provider: str
-    operation: str
-    call_count: int
-    unit_count: int
-    seconds: float
+from placement_pipeline.domain.costs import Cost
 
 
 class Meter:

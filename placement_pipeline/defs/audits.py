@@ -26,5 +26,6 @@ def auth_audits(context: dg.AssetExecutionContext, placement: PlacementResource)
     said then is kept: today's DNS says nothing about that month.
     """
     with placement.workplace(context.run.run_id) as place:
-        counts = total([run_stage(place, partial(audit_month, month=month)) for month in months_of(context)])
+        audit = partial(run_stage, place, "auth_audits")
+        counts = total([audit(partial(audit_month, month=month)).counts for month in months_of(context)])
     return report(counts, rows=counts["findings"])

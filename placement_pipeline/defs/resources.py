@@ -1,17 +1,20 @@
 """Resources: the place assets and sensors work in, made from settings when a run needs it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import dagster as dg
 
 from placement_pipeline.connectors.errors import ConnectorError
+from placement_pipeline.domain.costs import Cost
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.workplace import Workplace, open_workplace
+from placement_pipeline.warehouse.costs import add_costs
 from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
 
 _Result = TypeVar("_Result")
@@ -47,11 +50,31 @@ class PlacementResource(dg.ConfigurableResource["PlacementResource"]):
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def run_stage(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[_Result]]) -> _Result:
-    """Run a stage that talks to the outside, on an event loop of its own."""
+@dataclass(frozen=True, slots=True)
+class Ran(Generic[_Result]):
+    """What a stage returned, and what the providers cost it."""
 
-    async def work() -> _Result:
+    counts: _Result
+    costs: Sequence[Cost]
+
+
+def run_stage(place: Workplace, name: str, stage: Callable[[Workplace, Access], Awaitable[_Result]]) -> Ran[_Result]:
+    """Run a stage that talks to the outside, on an event loop of its own; its calls are stored also where it fails.
+
+    Args:
+        place: where it works.
+        name: of the asset, under which its calls are stored.
+        stage: the stage.
+    """
+
+    async def work() -> Ran[_Result]:
         async with open_access(place.settings, place.now) as access:
-            return await stage(place, access)
+            try:
+                counts = await stage(place, access)
+            finally:
+                with place.engine.begin() as connection:
+                    costs = access.meter.costs()
+                    add_costs(connection, place.run_id, name, place.this_month, costs, place.now())
+            return Ran(counts, costs)
 
     return asyncio.run(work())

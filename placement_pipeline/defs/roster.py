@@ -28,8 +28,8 @@ def rep_roster(context: dg.AssetExecutionContext, placement: PlacementResource) 
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report(Counter(), note=MONTH_OVER)
-        counts = run_stage(place, partial(roster.refresh_roster, month=place.this_month))
-    return report(counts, rows=counts["mailboxes"])
+        ran = run_stage(place, "rep_roster", partial(roster.refresh_roster, month=place.this_month))
+    return report(ran.counts, rows=ran.counts["mailboxes"], costs=ran.costs)
 
 
 @month_asset(
@@ -48,8 +48,8 @@ def mailbox_activity(context: dg.AssetExecutionContext, placement: PlacementReso
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report(Counter(), note=MONTH_OVER)
-        counts = run_stage(place, partial(roster.refresh_activity, month=place.this_month))
-    return report(counts, rows=counts["mailboxes"])
+        ran = run_stage(place, "mailbox_activity", partial(roster.refresh_activity, month=place.this_month))
+    return report(ran.counts, rows=ran.counts["mailboxes"], costs=ran.costs)
 
 
 @month_asset(
@@ -63,5 +63,5 @@ def won_deals(context: dg.AssetExecutionContext, placement: PlacementResource) -
     No rows means that nothing was won. Values are in the deal's own currency.
     """
     with placement.workplace(context.run.run_id) as place:
-        counts = run_stage(place, roster.refresh_won_deals)
-    return report(counts, rows=counts["deals"])
+        ran = run_stage(place, "won_deals", roster.refresh_won_deals)
+    return report(ran.counts, rows=ran.counts["deals"], costs=ran.costs)

@@ -23,6 +23,6 @@ def seed_placements(context: dg.AssetExecutionContext, placement: PlacementResou
     last one, and never at a seed that could not be read. No rows means no sweep was due.
     """
     with placement.workplace(context.run.run_id) as place:
-        counts = run_stage(place, collect_seeds)
-    rows = sum(count for name, count in counts.items() if name.startswith("placement_"))
-    return report(counts, rows=rows)
+        ran = run_stage(place, "seed_placements", collect_seeds)
+    rows = sum(count for name, count in ran.counts.items() if name.startswith("placement_"))
+    return report(ran.counts, rows=rows, costs=ran.costs)

@@ -105,9 +105,10 @@ def send_jobs(context: dg.AssetExecutionContext, placement: PlacementResource) -
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
             return report({"sent": 0}, rows=0, note=MONTH_OVER)
-        counts = run_stage(place, drain_outbox)
+        ran = run_stage(place, "send_jobs", drain_outbox)
         note = "Dry run: nothing was sent." if place.settings.mode == "dry_run" else None
-    return report({"sent": 0, "refused": 0, **counts}, rows=sum(counts[name] for name in _WRITTEN), note=note)
+    rows = sum(ran.counts[name] for name in _WRITTEN)
+    return report({"sent": 0, "refused": 0, **ran.counts}, rows=rows, note=note, costs=ran.costs)
 
 
 _WRITTEN = ("sent", "refused", "resolved_sent")
