@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,20 +17,22 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from placement_pipeline.connectors.gmail import GmailSender
 from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.mail import KeepDraft
 from placement_pipeline.domain.probe import OutgoingProbe
-from placement_pipeline.domain.words import TestState
+from placement_pipeline.domain.words import SendState, TestState
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.sending import drain_outbox
 from placement_pipeline.stages.waiting import has_sends_due, seeds_due
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, plan, sightings, tables
+from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
 from placement_pipeline.warehouse.database import open_engine
+from placement_pipeline.warehouse.outbox import Outcome
 
 _PATIENCE_SECONDS = 20.0
 _TICK_SECONDS = 0.02
@@ -150,26 +152,40 @@ def _arm(death: Death) -> None:
     for sender in (GmailSender, GraphSender):
         setattr(sender, "send", _mortal_send(sender.send, arrive))  # noqa: B010 - mypy forbids the assignment
         setattr(sender, "look_up", _mortal_after(sender.look_up, Point.LOOKED_UP, arrive))  # noqa: B010
+    setattr(outbox, "settle", _mortal_settle(outbox.settle, arrive))  # noqa: B010
     for module, name, before, after in (
-        (outbox, "mark_sent", None, Point.ANSWERED),
-        (outbox, "mark_unsent", None, Point.PLANNED_AGAIN),
-        (sightings, "save_sweep", Point.READ, Point.SWEPT),
+        (sightings, "begin_sweep", Point.READ, None),
+        (seed_messages, "save_cursor", None, Point.SWEPT),
         (plan, "close_tests", None, Point.CLOSED),
     ):
         setattr(module, name, _mortal(getattr(module, name), before, after, arrive))
 
 
 def _mortal_send(send: Callable[..., Any], arrive: Callable[[Point], None]) -> Callable[..., Any]:
-    async def mortal(self: Any, probe: OutgoingProbe, keep_draft: Callable[[str], None]) -> Any:
-        def keep(draft_id: str) -> None:
+    async def mortal(self: Any, probe: OutgoingProbe, keep_draft: KeepDraft) -> Any:
+        async def keep(draft_id: str) -> None:
             arrive(Point.DRAFTED)
-            keep_draft(draft_id)
+            await keep_draft(draft_id)
             arrive(Point.DRAFT_KEPT)
 
         arrive(Point.CLAIMED)
         outcome = await send(self, probe, keep)
         arrive(Point.ACCEPTED)
         return outcome
+
+    return mortal
+
+
+def _mortal_settle(settle: Callable[..., Any], arrive: Callable[[Point], None]) -> Callable[..., Any]:
+    """What is written is told by the states of the batch; one outcome is one arrival."""
+    points = {SendState.SENT: Point.ANSWERED, SendState.PLANNED: Point.PLANNED_AGAIN}
+
+    def mortal(connection: Connection, outcomes: Sequence[Outcome]) -> Any:
+        result = settle(connection, outcomes)
+        for outcome in outcomes:
+            if outcome.state in points:
+                arrive(points[outcome.state])
+        return result
 
     return mortal
 
@@ -184,13 +200,14 @@ def _mortal_after(call: Callable[..., Any], point: Point, arrive: Callable[[Poin
 
 
 def _mortal(
-    call: Callable[..., Any], before: Point | None, after: Point, arrive: Callable[[Point], None]
+    call: Callable[..., Any], before: Point | None, after: Point | None, arrive: Callable[[Point], None]
 ) -> Callable[..., Any]:
     def mortal(*arguments: Any) -> Any:
         if before is not None:
             arrive(before)
         result = call(*arguments)
-        arrive(after)
+        if after is not None:
+            arrive(after)
         return result
 
     return mortal

@@ -13,11 +13,12 @@ from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.sending import drain_outbox
 from placement_pipeline.warehouse import outbox, tables
+from placement_pipeline.warehouse.outbox import ClaimLostError
 from tests.e2e import driver
 from tests.e2e.conftest import ANNA, ANNAS_ALIAS, MIA, Bench, finish
 from tests.e2e.driver import Death, Point
 
-CUT_OFF = (outbox.ClaimLostError, DBAPIError)
+CUT_OFF = (ClaimLostError, DBAPIError)
 
 
 def test_two_workers_at_once_send_nothing_twice(bench: Bench) -> None:
@@ -60,8 +61,8 @@ def test_a_seed_that_has_the_message_outweighs_a_sent_folder_that_does_not_show_
     bench.die_at(Point.ACCEPTED)
     find_sent, look_up = GmailSender._find_sent, GmailSender.look_up
 
-    async def find_nothing(self: GmailSender, token: str, since: Any) -> Any:
-        return await find_sent(self, "pp" + "a" * 20, since)
+    async def find_nothing(self: GmailSender, token: str, *rest: Any) -> Any:
+        return await find_sent(self, "pp" + "a" * 20, *rest)
 
     async def look_up_late(self: GmailSender, *arguments: Any) -> Any:
         found = await look_up(self, *arguments)
@@ -93,14 +94,14 @@ def test_an_answer_that_comes_after_the_job_was_taken_over_changes_nothing(
 
 def test_a_draft_is_not_sent_when_its_job_was_taken_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.open_tests(MIA)
-    keep_draft = outbox.keep_draft
+    keep_drafts = outbox.keep_drafts
 
-    def keep_late(*arguments: Any) -> None:
+    def keep_late(*arguments: Any) -> list[bool]:
         _cut_off_workers(bench)
         bench.live_on()
-        keep_draft(*arguments)
+        return keep_drafts(*arguments)
 
-    monkeypatch.setattr(outbox, "keep_draft", keep_late)
+    monkeypatch.setattr(outbox, "keep_drafts", keep_late)
 
     with pytest.raises(CUT_OFF):
         driver.run(bench.place, drain_outbox)
