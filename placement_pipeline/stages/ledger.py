@@ -8,7 +8,11 @@ from sqlalchemy import Engine
 
 from placement_pipeline.stages.batching import Batcher
 from placement_pipeline.warehouse import outbox
-from placement_pipeline.warehouse.outbox import ClaimLostError, Job, Outcome
+from placement_pipeline.warehouse.outbox import Job, Outcome
+
+
+class ClaimLostError(Exception):
+    """Another worker has taken this one for dead, and its job over: what it was about to send must not be sent."""
 
 
 class Ledger:

@@ -113,10 +113,6 @@ _OF_ATTEMPT = {
 }
 
 
-class ClaimLostError(Exception):
-    """Another worker has taken this one for dead, and its job over: what it was about to send must not be sent."""
-
-
 def recover_abandoned(connection: Connection) -> int:
     """Turn jobs in ``sending`` whose worker is dead into ``unknown``. Returns their number."""
     abandoned = connection.execute(

@@ -11,9 +11,9 @@ from placement_pipeline.connectors.gmail import GmailSender
 from placement_pipeline.connectors.graph import GraphSender
 from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.collecting import collect_seeds
+from placement_pipeline.stages.ledger import ClaimLostError
 from placement_pipeline.stages.sending import drain_outbox
 from placement_pipeline.warehouse import outbox, tables
-from placement_pipeline.warehouse.outbox import ClaimLostError
 from tests.e2e import driver
 from tests.e2e.conftest import ANNA, ANNAS_ALIAS, MIA, Bench, finish
 from tests.e2e.driver import Death, Point
