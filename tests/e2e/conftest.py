@@ -80,8 +80,10 @@ class Bench:
         assert plan_month(self.place, self.place.this_month, request)["opened"] == len(addresses)
 
     def start(self, death: Death | None = None) -> BaseProcess:
-        """Start a process of the pipeline."""
-        process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death))
+        """Start a process of the pipeline; its clock is wrong where this bench's was set wrong."""
+        assert isinstance(self.place.now, Clock)
+        ahead = self.place.now.ahead or None
+        process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death, ahead))
         process.start()
         return process
 
@@ -118,6 +120,19 @@ class Bench:
         with self.place.engine.begin() as connection:
             tests = connection.scalars(select(tables.placement_tests.c.test_id)).all()
             return sightings.load_histories(connection, tests)
+
+    def accounts(self) -> tuple[int, list[tuple[str, str | None]]]:
+        """How many jobs are sent, and those that are neither sent nor refused, with the reason that is shown.
+
+        The world and the rows must agree: what is sent was taken once, and nothing else was taken.
+        """
+        jobs, taken = self.rows(tables.send_jobs), self.times_taken()
+        sent = {job["token"] for job in jobs if job["state"] == SendState.SENT}
+        assert {token: count for token, count in taken.items() if token in sent} == dict.fromkeys(sent, 1)
+        open_ended = [job for job in jobs if job["state"] not in (SendState.SENT, SendState.REFUSED)]
+        known = sent | {job["token"] for job in open_ended}
+        assert sum(count for token, count in taken.items() if token not in known) == 0
+        return len(sent), [(job["state"], job["outcome_detail"]) for job in open_ended]
 
     def assert_whole(self) -> None:
         """Everything was sent once, everything was found once, and nothing is left open."""

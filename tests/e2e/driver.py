@@ -11,12 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import count
 from typing import Any
 
+import stamina
 from sqlalchemy import Connection, select
 
 from placement_pipeline.connectors.gmail import GmailSender
@@ -62,20 +64,27 @@ class Death:
     number: int
 
 
-def run_process(environment: Mapping[str, str], death: Death | None) -> None:
-    """Go on from the rows until nothing is left to do, or until death."""
+def run_process(environment: Mapping[str, str], death: Death | None, ahead: timedelta | None) -> None:
+    """Go on from the rows until nothing is left to do, or until death.
+
+    Args:
+        environment: what settings are read from.
+        death: where it dies, if it does.
+        ahead: how far its clock is ahead of the world's; None for the world's own.
+    """
     os.environ.update(environment)
+    stamina.set_testing(True, attempts=5, cap=True)
     if death is not None:
         _arm(death)
     with open_place() as place:
-        carry_on(place)
+        carry_on(place if ahead is None else replace(place, now=Clock(ahead)))
 
 
 class Clock:
     """The time of our machine; it can be set ahead of the world's."""
 
-    def __init__(self) -> None:
-        self.ahead = timedelta()
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self.ahead = ahead
 
     def __call__(self) -> datetime:
         return datetime.now(UTC) + self.ahead
@@ -93,16 +102,49 @@ def open_place() -> Iterator[Workplace]:
         engine.dispose()
 
 
-def carry_on(place: Workplace) -> Counter[str]:
+def carry_on(place: Workplace, seconds: float | None = None) -> Counter[str]:
     """Do what the sensors would request, from the same facts, until every test is closed.
 
     A clock of our own is set ahead whenever nothing is due, so that pauses cost no time.
+
+    Args:
+        place: where to work.
+        seconds: for how long at most.
+
+    Raises:
+        TimeoutError: tests are still open.
     """
-    return run(place, _follow)
+    return run(place, partial(_follow, seconds=seconds or _PATIENCE_SECONDS))
 
 
-async def _follow(place: Workplace, access: Access) -> Counter[str]:
+def send_all(place: Workplace) -> None:
+    """Send until nothing is due any more; no seed is looked into."""
+    while has_sends_due(place):
+        run(place, drain_outbox)
+
+
+def sweep_once(place: Workplace) -> None:
+    """Send everything, and look into every seed once."""
+    send_all(place)
+    wait_for(lambda: bool(seeds_due(place)))
+    run(place, collect_seeds)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: it was not in time.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(_TICK_SECONDS)
+
+
+async def _follow(place: Workplace, access: Access, seconds: float) -> Counter[str]:
+    deadline = time.monotonic() + seconds
     counts: Counter[str] = Counter()
     while has_open_tests(place):
         if time.monotonic() > deadline:

@@ -67,6 +67,14 @@ class LivingWorld:
         """Let every call take longer."""
         self._post("wire_fault", {"latency_ms": latency_ms})
 
+    def revoke(self, address: str, *, is_revoked: bool = True) -> None:
+        """Reset an account's password, or give its grant back."""
+        self._post("revoke", {"address": address, "is_revoked": is_revoked})
+
+    def expire_cursors(self) -> None:
+        """Let every provider forget how far a mailbox was read: history, delta links, UIDVALIDITY."""
+        self._post("expire_cursors", {})
+
     def calm(self) -> None:
         """End all trouble on the wire."""
         httpx.delete(f"{self.url}/_sandbox/wire_fault", trust_env=False).raise_for_status()
