@@ -5,6 +5,7 @@ the tables, so the same debt can be planned any number of times and is paid once
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -122,15 +123,22 @@ def plan_tests(
     """
     tests: list[PlannedTest] = []
     skipped: dict[str, Skip] = {}
+    histories, others = _by_mailbox(known), _by_mailbox(lingering)
     for entry in roster:
-        history = [test for test in known if test.mailbox_id == entry.mailbox_id]
-        others = [test for test in lingering if test.mailbox_id == entry.mailbox_id]
-        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, others, rests)
+        history, rest = histories[entry.mailbox_id], others[entry.mailbox_id]
+        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, rest, rests)
         if isinstance(verdict, PlannedTest):
             tests.append(verdict)
         else:
             skipped[entry.mailbox_id] = verdict
     return Plan(tuple(tests), skipped)
+
+
+def _by_mailbox(tests: Iterable[KnownTest]) -> defaultdict[str, list[KnownTest]]:
+    found: defaultdict[str, list[KnownTest]] = defaultdict(list)
+    for test in tests:
+        found[test.mailbox_id].append(test)
+    return found
 
 
 def unknown_mailboxes(listed: Collection[str], roster: Iterable[RosterEntry]) -> list[str]:

@@ -16,6 +16,7 @@ from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
 _PLAN_LOCK = 0x706C616E  # "plan": one planner at a time
+_TESTS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,21 @@ def open_tests(
         )
         .on_conflict_do_nothing()
     )
+    opened = 0
+    for start in range(0, len(planned), _TESTS_AT_ONCE):
+        opened += _open_some(connection, month, planned[start : start + _TESTS_AT_ONCE], template, seeds, now, run_id)
+    return opened
+
+
+def _open_some(
+    connection: Connection,
+    month: date,
+    planned: Sequence[PlannedTest],
+    template: MailTemplate,
+    seeds: Sequence[SeedMailbox],
+    now: datetime,
+    run_id: str,
+) -> int:
     new = set(
         connection.scalars(
             insert(tables.placement_tests)

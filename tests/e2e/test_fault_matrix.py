@@ -246,7 +246,7 @@ class _Storm:
 
 
 def _carry_on_whatever_happens(bench: Bench, seconds: float | None = None) -> None:
-    """Go on until every test is closed, or for some seconds; a run that dies of its database is followed by the next."""
+    """Go on until every test is closed, or for some seconds; a run that dies of its database is followed by another."""
     while driver.has_open_tests(bench.place):
         try:
             driver.carry_on(bench.place, seconds)
