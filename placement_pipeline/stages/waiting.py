@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import func, select
 
-from placement_pipeline.domain.words import TestState
+from placement_pipeline.domain.words import Placement, TestState
 from placement_pipeline.stages.collecting import due_seeds
 from placement_pipeline.stages.publishing import SHEET
 from placement_pipeline.stages.workplace import Workplace
@@ -42,11 +42,21 @@ def seeds_due(place: Workplace) -> list[str]:
 
 
 def months_to_publish(place: Workplace) -> list[date]:
-    """Months with a test closed after the sheet was last written, oldest first; none while one is still open."""
-    tests, publications = tables.placement_tests, tables.publications
+    """Months of which something is new since the sheet was last written, oldest first; none while a test is open.
+
+    New is a test that was closed, and a probe that came after its test was.
+    """
+    tests, publications, sightings = tables.placement_tests, tables.publications, tables.seed_placements
+    late = (
+        select(sightings.c.test_id, func.max(sightings.c.observed_at).label("at"))
+        .where(sightings.c.placement == Placement.DELAYED)
+        .group_by(sightings.c.test_id)
+        .subquery()
+    )
     with place.engine.begin() as connection:
         closed = connection.execute(
-            select(tests.c.test_month, func.max(tests.c.closed_at))
+            select(tests.c.test_month, func.max(func.greatest(tests.c.closed_at, late.c.at)))
+            .outerjoin(late, late.c.test_id == tests.c.test_id)
             .group_by(tests.c.test_month)
             .having(func.bool_and(tests.c.state != TestState.OPEN))
             .order_by(tests.c.test_month)
@@ -62,8 +72,8 @@ def months_to_publish(place: Workplace) -> list[date]:
         )
         return [
             month
-            for month, closed_at in closed
-            if (written_at := written.get(month.isoformat())) is None or written_at < closed_at
+            for month, changed_at in closed
+            if (written_at := written.get(month.isoformat())) is None or written_at < changed_at
         ]
 
 

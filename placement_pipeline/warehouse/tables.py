@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -299,6 +300,8 @@ seed_placements = Table(
         ["test_id", "seed_id"],
         [f"{SCHEMA}.send_jobs.test_id", f"{SCHEMA}.send_jobs.seed_id"],
     ),
+    # Read every minute by who waits for something to publish; such placements are rare.
+    Index("ix_seed_placements_late", "test_id", "observed_at", postgresql_where=text("placement = 'delayed'")),
 )
 
 # One row: why a probe that was sent shows up in no folder, or showed up too late.

@@ -352,6 +352,20 @@ def test_a_month_is_published_when_its_last_test_is_closed_and_again_when_one_cl
     assert publish(31) == []
 
 
+def test_a_probe_that_came_late_makes_a_published_month_ready_again(engine: Engine, connection: Connection) -> None:
+    place = Workplace(SETTINGS, engine, "run", lambda: NOW)
+    plan.close_tests(connection, [TEST, CRM_TEST], NOW)
+    note_publication(connection, SHEET, NOVEMBER.isoformat(), "sheet.xlsx", 1, "written", NOW)
+    sweep(connection, 5, Placement.SPAM)
+    connection.commit()
+    assert months_to_publish(place) == []
+
+    sweep(connection, 6, Placement.DELAYED)
+    connection.commit()
+
+    assert months_to_publish(place) == [NOVEMBER]
+
+
 def test_an_open_test_of_one_month_does_not_hold_back_another(engine: Engine, connection: Connection) -> None:
     planter = Planter(connection)
     planter.mailbox("anna", OCTOBER, 1)

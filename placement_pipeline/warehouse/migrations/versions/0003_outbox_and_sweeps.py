@@ -101,6 +101,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("grant_key", name=op.f("pk_rotated_tokens")),
         schema=SCHEMA,
     )
+    op.create_index(
+        "ix_seed_placements_late",
+        "seed_placements",
+        ["test_id", "observed_at"],
+        schema=SCHEMA,
+        postgresql_where=sa.text("placement = 'delayed'"),
+    )
     op.add_column("seed_messages", sa.Column("sent_via", sa.Text()), schema=SCHEMA)
     op.add_column("seed_messages", sa.Column("location", postgresql.JSONB()), schema=SCHEMA)
     op.add_column("seed_messages", sa.Column("is_moved_by_rule", sa.Boolean()), schema=SCHEMA)
@@ -123,6 +130,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_seed_placements_late", "seed_placements", schema=SCHEMA)
     for column in ("is_moved_by_rule", "location", "sent_via"):
         op.drop_column("seed_messages", column, schema=SCHEMA)
     for table in (
