@@ -110,7 +110,9 @@ class Connection:
             states = {fold_inbox(name): state for name, state in map(read_stated, self._answers("STATUS"))}
             listed = [read_listed(line) for line in self._answers("LIST")]
             if not any(fold_inbox(name) == b"INBOX" for _, name in listed):
-                raise SeedReadError("malformed", f"{self._who}: the IMAP server lists no INBOX, so its list is not whole")
+                raise SeedReadError(
+                    "malformed", f"{self._who}: the IMAP server lists no INBOX, so its list is not whole"
+                )
         return [Listed(folder, name, states.get(fold_inbox(name))) for folder, name in listed]
 
     def examine(self, listed: Listed, called: str) -> State:
@@ -185,13 +187,15 @@ class Connection:
 @contextmanager
 def _talking(who: str, meter: Meter, operation: str) -> Iterator[None]:
     """Count a command, and tell what keeps its answer from us."""
-    try:
-        with http.understood(who), meter.timed("imap", operation):
-            yield
-    except (imaplib.IMAP4.abort, OSError, EOFError) as error:
-        raise imap_refusals.connection_failed(who, error) from None
-    except imaplib.IMAP4.error as error:  # BAD
-        raise imap_refusals.command_refused(who, operation.upper(), str(error)) from None
+    with http.understood(who):
+        # Inside, because a certificate that is not trusted is a ValueError too.
+        try:
+            with meter.timed("imap", operation):
+                yield
+        except (imaplib.IMAP4.abort, OSError, EOFError) as error:
+            raise imap_refusals.connection_failed(who, error) from None
+        except imaplib.IMAP4.error as error:  # BAD
+            raise imap_refusals.command_refused(who, operation.upper(), str(error)) from None
 
 
 def _leave(box: BaseMailBox) -> None:
