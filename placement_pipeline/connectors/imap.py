@@ -137,7 +137,7 @@ class _Sweep:
         much as STATUS would, and need not be followed by another command.
         """
         state = listed.state
-        if state is None or not _is_unchanged(state, before):
+        if state is None or (state.count and not _is_unchanged(state, before)):
             state = self._connection.examine(listed, _called(location))
         if _is_unchanged(state, before):
             return state

@@ -82,12 +82,11 @@ def password_refused(who: str, host: str, reply: str, login: str) -> SeedReadErr
     return SeedReadError("refused", f"{said}. {remedy}{_alert(reply, login)}")
 
 
-def token_refused(who: str, host: str, reply: str, status: str | None, login: str) -> SeedReadError:
+def token_refused(who: str, reply: str, status: str | None, login: str) -> SeedReadError:
     """What a refused XOAUTH2 means.
 
     Args:
         who: how messages call the seed.
-        host: the server's name, which tells the provider.
         reply: the server's line after NO or BAD.
         status: the provider's own code, from the challenge that comes before it.
         login: what must not be shown.

@@ -259,9 +259,7 @@ def _show_token(client: imaplib.IMAP4, server: Server, token: str) -> None:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        refusal = imap_refusals.token_refused(
-            server.who, server.host, str(error), _refused_status(challenges[1:]), server.user
-        )
+        refusal = imap_refusals.token_refused(server.who, str(error), _refused_status(challenges[1:]), server.user)
         if refusal.code == "refused":
             raise RefusedTokenError(refusal.code, str(refusal)) from None
         raise refusal from None

@@ -6,7 +6,7 @@ from typing import Self
 
 Answer = str | Callable[[str], str]
 
-SIGNED_IN = "OK [CAPABILITY IMAP4rev1] done"
+_SIGNED_IN = "OK [CAPABILITY IMAP4rev1] done"
 
 
 class ScriptedImap:
@@ -15,19 +15,20 @@ class ScriptedImap:
     Args:
         script: command to its answer: lines that end with the tagged one, without its tag, which
             begins with OK, NO or BAD; or what makes such lines from the command. An answer
+            that begins with + asks for more, and what then comes is looked up likewise; one
             that ends otherwise ends the connection.
         capabilities: before the sign-in.
         greeting: the first line.
 
     Attributes:
-        commands: those that came, without tags, sign-ins and sign-outs left out.
+        commands: those that came, without tags, LOGIN, LOGOUT and CAPABILITY left out.
     """
 
     def __init__(
         self, script: Mapping[str, Answer], capabilities: str = "IMAP4rev1", greeting: str = "* OK ready"
     ) -> None:
         self.commands: list[str] = []
-        self._script = {"CAPABILITY": f"* CAPABILITY {capabilities}\nOK done", "LOGIN": SIGNED_IN, **script}
+        self._script = {"CAPABILITY": f"* CAPABILITY {capabilities}\nOK done", "LOGIN": _SIGNED_IN, **script}
         self._greeting = greeting
 
     async def __aenter__(self) -> Self:
@@ -45,7 +46,12 @@ class ScriptedImap:
             tag, _, command = line.decode().rstrip("\r\n").partition(" ")
             if not command.startswith(("LOGIN", "LOGOUT", "CAPABILITY")):
                 self.commands.append(command)
-            lines = self._answer(command).encode().split(b"\n")
+            answer = self._answer(command)
+            while answer.startswith("+"):
+                writer.write(f"{answer}\r\n".encode())
+                self.commands.append((await reader.readline()).decode().rstrip("\r\n"))
+                answer = self._answer(self.commands[-1])
+            lines = answer.encode().split(b"\n")
             is_whole = lines[-1].startswith((b"OK", b"NO", b"BAD"))
             if is_whole:
                 lines[-1] = tag.encode() + b" " + lines[-1]

@@ -34,8 +34,6 @@ async def send(doors: Doors, seed_id: str, from_address: str = ANNA) -> str:
     return probe.token
 
 
-
-
 async def test_a_probe_is_found_in_the_inbox_with_its_evidence_and_stays_unseen(doors: Doors) -> None:
     token = await send(doors, "regional-01")
     notes = Notes(lambda envelope: envelope.token == token)
