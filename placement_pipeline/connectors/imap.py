@@ -141,16 +141,8 @@ class _Sweep:
             state = self._connection.examine(listed, _called(location))
         if _is_unchanged(state, before):
             return state
-        first_uid = 1
-        if (
-            before
-            and before.next_uid
-            and before.validity == state.validity
-            and before.next_uid <= (state.next_uid or 0)
-        ):
-            first_uid = before.next_uid
         prefix = f"{listed.folder.name}/{state.validity}/"
-        for uids in self._new_uids(first_uid, state):
+        for uids in self._new_uids(_first_new(state, before), state):
             self._read_chunk(prefix, location, self._connection.envelopes(uids))
         return state
 
@@ -232,6 +224,13 @@ def _is_unchanged(state: State, before: State | None) -> bool:
         and (state.validity, state.next_uid) == (before.validity, before.next_uid)
         and state.count <= before.count
     )
+
+
+def _first_new(state: State, before: State | None) -> int:
+    """The lowest UID that can be new; 1 where the numbers of before say nothing."""
+    if before is None or before.validity != state.validity or before.next_uid is None:
+        return 1
+    return before.next_uid if before.next_uid <= (state.next_uid or 0) else 1
 
 
 def _called(location: Location) -> str:

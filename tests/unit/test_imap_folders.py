@@ -73,11 +73,11 @@ def test_a_folder_is_known_by_the_last_part_of_its_name(name: str, delimiter: st
 @pytest.mark.parametrize(
     "name",
     [
-        "Sent", "Sent Items", "sent-mail", "Gesendet", "Gesendete Objekte", "Entwürfe", "Éléments envoyés",
-        "Brouillons", "Enviados", "Borradores", "Itens Enviados", "Rascunhos", "Posta inviata", "Bozze",
-        "Verzonden items", "Concepten", "Skickat", "Utkast", "Sendt", "Kladder", "Lähetetyt", "Luonnokset", "Wysłane", "Kopie robocze",
-        "Odeslaná pošta", "Koncepty", "Elküldött", "Piszkozatok", "Gönderilmiş Öğeler", "Taslaklar", "Отправленные",
-        "Черновики", "Надіслані", "已发送", "草稿箱", "送信済み", "下書き", "보낸편지함", "Outbox", "Templates",
+        "Sent", "Sent Items", "sent-mail", "Outbox", "Templates", "Gesendet", "Gesendete Objekte", "Entwürfe",
+        "Éléments envoyés", "Brouillons", "Enviados", "Borradores", "Itens Enviados", "Rascunhos", "Posta inviata",
+        "Bozze", "Verzonden items", "Concepten", "Skickat", "Utkast", "Sendt", "Kladder", "Lähetetyt", "Luonnokset",
+        "Wysłane", "Kopie robocze", "Odeslaná pošta", "Koncepty", "Elküldött", "Piszkozatok", "Gönderilmiş Öğeler",
+        "Taslaklar", "Отправленные", "Черновики", "Надіслані", "已发送", "草稿箱", "送信済み", "下書き", "보낸편지함",
     ],
 )  # fmt: skip
 def test_own_mail_is_left_out_by_its_name(name: str) -> None:
