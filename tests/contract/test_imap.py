@@ -2,6 +2,7 @@
 
 import asyncio
 import imaplib
+import logging
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -309,6 +310,24 @@ async def test_a_read_outlives_a_token_endpoint_that_has_trouble_once(
 ) -> None:
     trouble("imap.token", "status", status=503, count=1)
     assert "folders" in await doors.imap_seed("regional-token").prove()
+
+
+async def test_no_address_and_no_secret_reaches_the_log(
+    doors: Doors, trouble: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    token = await send(doors, "regional-token")
+    trouble("imap.token", "status", status=503, count=1)
+    trouble("imap.fetch", "half_answer", count=1)
+    caplog.clear()
+    await doors.imap_seed("regional-token").sweep(SINCE, None, Notes())
+    with pytest.raises(SeedReadError):
+        await doors.seed("regional-broken").sweep(SINCE, None, Notes())
+    ours = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("pymap"))
+    assert "retry" in ours, "what was tried again is in the log"
+    account = doors.account("regional-token")
+    for secret in (".example", token, account.refresh_token, doors.account("regional-broken").password, "imap.eyJ"):
+        assert secret not in ours
 
 
 @pytest.mark.parametrize(("seed_id", "junk"), [("regional-01", "Junk"), ("regional-own", "Spamverdacht")])
