@@ -1,73 +1,56 @@
-"""Regional seeds, read by IMAP: all folders, opened read-only, nothing marked as seen.
+"""Regional seeds, read by IMAP: what is new in any folder, opened read-only, nothing marked as seen.
 
 A message is named by folder, UIDVALIDITY and UID, the only name every server keeps stable
-(RFC 9051 section 2.3.1.1). It changes when the message moves: the message then comes back as
-a new one with the same token and Message-ID. A name made of those would be stable, but two
-copies of one probe would become one, and a double send must be seen.
+(RFC 9051 section 2.3.1.1). It changes when the message moves or the server numbers its folder
+anew: the message then comes back as another one with the same token and Message-ID. A name
+made of those would be stable, but two copies of one probe would become one, and a double send
+must be seen.
 """
 
 import asyncio
-import contextlib
-import imaplib
-import re
-import ssl
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
 from email.parser import BytesHeaderParser
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal
-
-from imap_tools import AND, BaseMailBox, FolderInfo, ImapToolsError, MailBox, MailboxLoginError, MailBoxUnencrypted
+from typing import Any, Literal, TypeVar
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.errors import ReadError, SeedReadError
-from placement_pipeline.connectors.mail import Envelope, Location, Reading, SeenMessage
+from placement_pipeline.connectors.errors import SeedReadError, told_of_the_seed
+from placement_pipeline.connectors.imap_answers import Fetched, State
+from placement_pipeline.connectors.imap_folders import choose_folders
+from placement_pipeline.connectors.imap_wire import Connection, Listed, RefusedTokenError, Server, SignIn, connect
+from placement_pipeline.connectors.mail import Cursor, Envelope, Location, Reading, SeedNotebook, SeenMessage
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.mime import read_address, read_token
+from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
-_CHUNK = 100
-_ENVELOPE = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM MESSAGE-ID)])"
+T = TypeVar("T")
 
-# RFC 6154 attributes and what we call such a folder; None for one that holds no received mail of its own.
-_SPECIAL_USE: dict[str, str | None] = {
-    "\\junk": "junk",
-    "\\trash": "trash",
-    "\\archive": "archive",
-    "\\sent": None,
-    "\\drafts": None,
-    "\\all": None,
-    "\\flagged": None,
-    "\\important": None,
-}
-# Where a server has no attributes: names as providers write them, for the folder's last part.
-_JUNK_NAME = re.compile(
-    "spam|spamverdacht|spam-verdacht|junk|junk e-mail|junk-e-mail|junk email|junkmail|bulk|bulk mail|"
-    "courrier indésirable|courriers indésirables|indésirables|pourriel|correo no deseado|correo basura|"
-    "posta indesiderata|ongewenste e-mail|ongewenste berichten|lixo eletrônico|lixo eletrónico|lixo|"
-    "skräppost|søppelpost|uønsket e-post|uønsket mail|roskaposti|wiadomości-śmieci|niechciane|nevyžádaná pošta|"
-    "levélszemét|önemsiz|istenmeyen|спам|нежелательная почта|迷惑メール|垃圾邮件|垃圾郵件|스팸메일함"
-)
-_OWN_MAIL_NAME = re.compile(
-    "sent|sent items|sent mail|sent messages|drafts|draft|outbox|gesendet|gesendete objekte|gesendete elemente|"
-    "entwürfe|postausgang|envoyés|éléments envoyés|messages envoyés|brouillons|enviados|elementos enviados|borradores|"
-    "inviati|posta inviata|bozze|verzonden|verzonden items|concepten|отправленные|черновики|исходящие"
-)
+_ENVELOPES_AT_ONCE = 100
+_BODIES_AT_ONCE = 25
 
 
 class ImapSeedReader:
     """A seed at a regional provider (``mail.SeedReader``).
+
+    The cursor holds, for each folder, what the server said of it before it was read. UIDNEXT
+    alone tells that something has come: the sequence number of CONDSTORE (RFC 7162) also
+    changes with every flag, and a folder would be opened for nothing.
 
     Args:
         host: the IMAP server.
         port: 993 with TLS.
         security: ``tls``, or ``none`` for a server on a network of one's own.
         user: the login, which is the seed's address at most providers.
-        password: or app password, as the provider has it.
+        sign_in: the password, or app password, as the provider has it; or tokens for XOAUTH2.
         who: how messages call the seed.
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
+        meter: counts every command, as provider ``imap``.
     """
 
     def __init__(
@@ -76,184 +59,187 @@ class ImapSeedReader:
         port: int,
         security: Literal["tls", "none"],
         user: str,
-        password: str,
+        sign_in: str | TokenSource,
         who: str,
-        ca_bundle: Path | None = None,
+        ca_bundle: Path | None,
+        meter: Meter,
     ) -> None:
-        self._host, self._port, self._security = host, port, security
-        self._user, self._password = user, password
-        self._who = who
-        self._ca_bundle = ca_bundle
+        self.meter = meter
+        self._server = Server(host, port, security, user, who, ca_bundle)
+        self._sign_in = sign_in
 
-    async def sweep(self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool]) -> Reading:
-        """As ``mail.SeedReader.sweep``; ``is_ours`` is called in a worker thread."""
-        calls: Counter[str] = Counter()
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+        """As ``mail.SeedReader.sweep``; the notebook is written in from a worker thread."""
+        return await self._read(lambda connection: _Sweep(connection, since, notebook).read_all(cursor or {}))
 
-        async def once() -> list[SeenMessage]:
-            return await asyncio.to_thread(self._sweep_once, since, known_ids, is_ours, calls)
+    async def prove(self) -> str:
+        """Sign in and list the folders; for the doctor.
+
+        Returns:
+            One line: how many folders, and which of them is Junk.
+
+        Raises:
+            SeedReadError: the mailbox cannot be read.
+        """
+        chosen = choose_folders(one.folder for one in await self._read(Connection.folders))
+        junk = [folder.name for folder, location in chosen if location.folder == "junk"]
+        counted = f"{len(chosen)} folder{'' if len(chosen) == 1 else 's'}"
+        if not junk:
+            return f"{counted}, but none is known as Junk: mail in it would count as moved by a rule; tell us its name"
+        names = ", ".join(name for name in junk if "@" not in name)
+        return f"{counted}, Junk is {names or 'among them'}"
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        async def once() -> T:
+            with told_of_the_seed():
+                return await self._signed_in(work)
 
         # As a closure: arguments would stand in the log of a retry.
-        messages = await http.RETRIED_READ(_may_pass, once)
-        return Reading(tuple(messages), dict(calls))
+        return await http.RETRIED_READ(_may_pass, once)
 
-    def _sweep_once(
-        self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool], calls: Counter[str]
-    ) -> list[SeenMessage]:
-        messages: list[SeenMessage] = []
+    async def _signed_in(self, work: Callable[[Connection], T]) -> T:
+        if isinstance(self._sign_in, str):
+            return await asyncio.to_thread(self._work, SignIn(self._sign_in, is_token=False), work)
+        token = await self._sign_in.token()
         try:
-            with self._mailbox(calls) as mailbox, http.understood(self._who):
-                calls["list"] += 1
-                for name, location in choose_folders(mailbox.folder.list()):
-                    messages += _read_folder(mailbox, name, location, since, known_ids, is_ours, calls)
-        except MailboxLoginError as error:
-            raise self._sign_in_error(error) from None
-        except (ImapToolsError, imaplib.IMAP4.error, OSError, EOFError) as error:
-            raise self._read_error(error) from None
-        except ReadError as error:
-            raise SeedReadError(error.code, str(error)) from error
-        return messages
+            return await asyncio.to_thread(self._work, SignIn(token, is_token=True), work)
+        except RefusedTokenError:
+            self._sign_in.forget(token)
+            token = await self._sign_in.token()
+            return await asyncio.to_thread(self._work, SignIn(token, is_token=True), work)
 
-    @contextlib.contextmanager
-    def _mailbox(self, calls: Counter[str]) -> Iterator[BaseMailBox]:
-        calls["login"] += 1
-        box: BaseMailBox
-        if self._security == "tls":
-            context = ssl.create_default_context(cafile=str(self._ca_bundle) if self._ca_bundle else None)
-            box = MailBox(self._host, self._port, timeout=http.TIMEOUT_SECONDS, ssl_context=context)
-        else:
-            box = MailBoxUnencrypted(self._host, self._port, timeout=http.TIMEOUT_SECONDS)
-        try:
-            sign_in = box.login if (self._user + self._password).isascii() else box.login_utf8
-            # No first folder: selecting one would open it for writing.
-            sign_in(self._user, self._password, initial_folder=None)
-            yield box
-        finally:
-            with contextlib.suppress(ImapToolsError, imaplib.IMAP4.error, OSError):
-                box.logout()
-
-    def _sign_in_error(self, error: MailboxLoginError) -> SeedReadError:
-        # RFC 5530: these say that the sign-in may succeed later.
-        if re.search(r"\[(UNAVAILABLE|INUSE|LIMIT)\]", str(error.command_result)):
-            return SeedReadError("throttled", f"{self._who}: the IMAP server has no room for the sign-in now")
-        return SeedReadError(
-            "refused",
-            f"{self._who}: the IMAP server refuses the sign-in. Check the seed's (app) password, and that IMAP is "
-            "switched on at the provider.",
-        )
-
-    def _read_error(self, error: Exception) -> SeedReadError:
-        kind = type(error).__name__
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return SeedReadError(
-                "refused", f"{self._who}: the IMAP server's certificate is not trusted; check ca_bundle"
-            )
-        if isinstance(error, OSError | EOFError | imaplib.IMAP4.abort):
-            return SeedReadError("unreachable", f"{self._who}: the IMAP server does not answer ({kind})")
-        return SeedReadError("refused", f"{self._who}: the IMAP server refuses a command ({kind})")
+    def _work(self, sign_in: SignIn, work: Callable[[Connection], T]) -> T:
+        with connect(self._server, sign_in, self.meter) as connection:
+            return work(connection)
 
 
-def choose_folders(folders: Iterable[FolderInfo]) -> list[tuple[str, Location]]:
-    r"""The folders in which received mail can lie, and what we call them.
+class _Sweep:
+    """One pass over one signed-in connection; everything in a worker thread."""
 
-    Junk is the folder the server marks ``\Junk`` (RFC 6154); without such a mark, every
-    folder with a name that providers give to it.
-
-    Returns:
-        Name on the server and location: ``inbox``, ``junk``, ``trash``, ``archive``, or the
-        folder's own name where a user made it.
-    """
-    marked = [(folder, {flag.lower() for flag in folder.flags}) for folder in folders]
-    marked = [(folder, flags) for folder, flags in marked if not flags & {"\\noselect", "\\nonexistent"}]
-    has_marked_junk = any("\\junk" in flags for _, flags in marked)
-    chosen: list[tuple[str, Location]] = []
-    for folder, flags in marked:
-        last_part = (folder.name.rpartition(folder.delim)[2] if folder.delim else folder.name).casefold()
-        if folder.name.upper() == "INBOX":
-            chosen.append((folder.name, Location(folder="inbox")))
-        elif uses := flags & _SPECIAL_USE.keys():
-            use = _SPECIAL_USE[min(uses)]
-            if use is not None:
-                chosen.append((folder.name, Location(folder=use)))
-        elif not has_marked_junk and _JUNK_NAME.fullmatch(last_part):
-            chosen.append((folder.name, Location(folder="junk")))
-        elif not _OWN_MAIL_NAME.fullmatch(last_part):
-            chosen.append((folder.name, Location(folder=folder.name, is_well_known_folder=False)))
-    return chosen
-
-
-def _read_folder(
-    mailbox: BaseMailBox,
-    name: str,
-    location: Location,
-    since: datetime,
-    known_ids: frozenset[str],
-    is_ours: Callable[[Envelope], bool],
-    calls: Counter[str],
-) -> list[SeenMessage]:
-    mailbox.folder.set(name, readonly=True)
-    validity = (mailbox.client.response("UIDVALIDITY")[1] or [None])[0] or b"0"
-    prefix = f"{name}/{validity.decode()}/"
-    # SINCE compares days in the server's time zone: a day earlier, and the exact moment below.
-    uids = mailbox.uids(AND(date_gte=(since - timedelta(days=1)).date()))
-    calls["examine"] += 1
-    calls["search"] += 1
-    seen = [SeenMessage(prefix + uid, location) for uid in uids if prefix + uid in known_ids]
-    for uid, attributes, header in _fetch(mailbox, [u for u in uids if prefix + u not in known_ids], _ENVELOPE, calls):
-        fields = BytesHeaderParser().parsebytes(header)
-        envelope = Envelope(
-            token=read_token(_text(fields[TOKEN_HEADER])),
-            from_address=read_address(_text(fields["From"])),
-            received_at=_internal_date(attributes),
-        )
+    def __init__(self, connection: Connection, since: datetime, notebook: SeedNotebook) -> None:
+        self._connection, self._notebook = connection, notebook
         # INTERNALDATE knows whole seconds only.
-        if envelope.received_at is not None and envelope.received_at < since.replace(microsecond=0):
-            continue
-        raw: bytes | None = None
-        if is_ours(envelope):
-            ((_, _, raw),) = _fetch(mailbox, [uid], "(UID BODY.PEEK[])", calls)
-        message_id = (_text(fields["Message-ID"]) or "").strip()
-        seen.append(
-            SeenMessage(
-                provider_message_id=prefix + uid,
-                location=location,
-                received_at=envelope.received_at,
-                token=envelope.token,
-                from_address=envelope.from_address,
-                internet_message_id=message_id or None,
-                raw=raw,
-            )
-        )
-    return seen
+        self._since = since.replace(microsecond=0)
+        self._message_count = 0
+
+    def read_all(self, cursor: Cursor) -> Reading:
+        reached: dict[str, Any] = {}
+        listed = {one.folder: one for one in self._connection.folders()}
+        for folder, location in choose_folders(listed):
+            state = self._read_folder(listed[folder], location, _remembered(cursor.get(folder.name)))
+            reached[folder.name] = asdict(state)
+        return Reading(reached, self._message_count)
+
+    def _read_folder(self, listed: Listed, location: Location, before: State | None) -> State:
+        """Read what is new in a folder, and return its state from before it was read.
+
+        Where the list came without states the folder is opened in any case: EXAMINE tells as
+        much as STATUS would, and need not be followed by another command.
+        """
+        state = listed.state
+        if state is None or (state.count and not _is_unchanged(state, before)):
+            state = self._connection.examine(listed, _called(location))
+        if _is_unchanged(state, before):
+            return state
+        prefix = f"{listed.folder.name}/{state.validity}/"
+        for uids in self._new_uids(_first_new(state, before), state):
+            self._read_chunk(prefix, location, self._connection.envelopes(uids))
+        return state
+
+    def _new_uids(self, first_uid: int, state: State) -> Iterator[str]:
+        """Sets of UIDs that hold every message from the first one on; few others, and none is asked for twice."""
+        if state.next_uid and 0 < min(state.next_uid - first_uid, state.count) <= _ENVELOPES_AT_ONCE:
+            # As many as go into one answer anyway: no need to search among them.
+            yield f"{first_uid}:{state.next_uid - 1}"
+        elif state.count:
+            # SINCE compares days in the server's time zone: a day earlier here, and the exact moment later.
+            found = self._connection.search(first_uid, (self._since - timedelta(days=1)).date())
+            for chunk in _chunks(found, _ENVELOPES_AT_ONCE):
+                yield ",".join(map(str, chunk))
+
+    def _read_chunk(self, prefix: str, location: Location, found: Sequence[Fetched]) -> None:
+        known = self._notebook.known([f"{prefix}{one.uid}" for one in found])
+        moved = [SeenMessage(message_id, location) for message_id, place in known.items() if place != location]
+        if moved:
+            self._notebook.keep(moved)
+        new: dict[int, SeenMessage] = {}
+        for one in found:
+            message_id = f"{prefix}{one.uid}"
+            if message_id not in known and not (one.received_at and one.received_at < self._since):
+                new[one.uid] = _seen(message_id, location, one)
+        self._message_count += len(moved) + len(new)
+        verdicts = self._notebook.are_ours([_envelope(message) for message in new.values()]) if new else ()
+        ours = [uid for uid, is_ours in zip(new, verdicts, strict=True) if is_ours]
+        for uids in _chunks(ours, _BODIES_AT_ONCE):
+            raw = self._connection.bodies(uids)
+            self._notebook.keep([replace(new[uid], raw=raw[uid]) for uid in uids if uid in raw])
 
 
-def _fetch(mailbox: BaseMailBox, uids: list[str], parts: str, calls: Counter[str]) -> list[tuple[str, bytes, bytes]]:
-    """UID, the other attributes, and the one literal asked for, of each message that is still there."""
-    fetched: list[tuple[str, bytes, bytes]] = []
-    for start in range(0, len(uids), _CHUNK):
-        calls["fetch"] += 1
-        status, data = mailbox.client.uid("FETCH", ",".join(uids[start : start + _CHUNK]), parts)
-        if status != "OK":
-            raise imaplib.IMAP4.error("FETCH")
-        for item, following in pairwise([*data, b""]):
-            if isinstance(item, tuple):
-                # A server may write attributes behind the literal.
-                attributes = item[0] + (following if isinstance(following, bytes) else b"")
-                match = re.search(rb"\bUID (\d+)", attributes)
-                if match is None:
-                    raise ValueError("a FETCH answer without UID")
-                fetched.append((match[1].decode(), attributes, item[1]))
-    return fetched
+def _seen(message_id: str, location: Location, one: Fetched) -> SeenMessage:
+    fields = BytesHeaderParser().parsebytes(one.content)
+    return SeenMessage(
+        provider_message_id=message_id,
+        location=location,
+        received_at=one.received_at,
+        token=read_token(_text(fields, TOKEN_HEADER)),
+        from_address=read_address(_text(fields, "From")),
+        subject=_decoded(_text(fields, "Subject")),
+        internet_message_id=(_text(fields, "Message-ID") or "").strip() or None,
+    )
 
 
-def _internal_date(attributes: bytes) -> datetime | None:
-    """When the server took the message (INTERNALDATE), in UTC."""
-    local = imaplib.Internaldate2tuple(attributes)
-    return datetime.fromtimestamp(time.mktime(local), UTC) if local else None
+def _envelope(message: SeenMessage) -> Envelope:
+    return Envelope(message.token, message.from_address, message.received_at, message.subject)
 
 
-def _text(value: object) -> str | None:
+def _text(fields: Message, name: str) -> str | None:
     """A header value as text; the parser gives an object for bytes beyond ASCII."""
+    value = fields[name]
     return None if value is None else str(value)
+
+
+def _decoded(text: str | None) -> str | None:
+    """A header's encoded words (RFC 2047) as text; as it stands where they are broken."""
+    if text is None:
+        return None
+    try:
+        return str(make_header(decode_header(text)))
+    except (HeaderParseError, ValueError, LookupError):
+        return text
+
+
+def _remembered(state: object) -> State | None:
+    """A folder's state in a cursor; None where there is none, or of another shape."""
+    try:
+        return State(**state) if isinstance(state, Mapping) else None
+    except TypeError:
+        return None
+
+
+def _is_unchanged(state: State, before: State | None) -> bool:
+    """Whether nothing can have come; a count that grew belies a UIDNEXT that stood still."""
+    return (
+        before is not None
+        and state.next_uid is not None
+        and (state.validity, state.next_uid) == (before.validity, before.next_uid)
+        and state.count <= before.count
+    )
+
+
+def _first_new(state: State, before: State | None) -> int:
+    """The lowest UID that can be new; 1 where the numbers of before say nothing."""
+    if before is None or before.validity != state.validity or before.next_uid is None:
+        return 1
+    return before.next_uid if before.next_uid <= (state.next_uid or 0) else 1
+
+
+def _called(location: Location) -> str:
+    return f"the folder {location.folder}" if location.is_well_known_folder else "a folder that its user made"
+
+
+def _chunks(uids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(uids), size):
+        yield uids[start : start + size]
 
 
 def _may_pass(error: Exception) -> bool:

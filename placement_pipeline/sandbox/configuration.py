@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from placement_pipeline.domain.words import MailProvider, SyncMode
-from placement_pipeline.sandbox import crm, google_tokens, microsoft_tokens, pipedrive
+from placement_pipeline.sandbox import crm, google_tokens, imap_tokens, microsoft_tokens, pipedrive
+from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.faults import Fault
 from placement_pipeline.sandbox.post_office import PostOffice
-from placement_pipeline.sandbox.world import Mailbox, Rep, World
+from placement_pipeline.sandbox.world import Mailbox, Rep, Seed, World
 
 _COLUMNS = ("user_email", "address", "account", "provider", "sync", "route", "signature_file", "job_title")
 _PROVIDERS = {"google": MailProvider.GOOGLE, "microsoft": MailProvider.MICROSOFT365}
@@ -36,6 +37,7 @@ class Endpoints:
     microsoft_authority: str
     pipedrive_api: str
     control: str
+    imap_token: str
     imap_host: str
     imap_port: int
     dns_host: str
@@ -116,11 +118,7 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
                 "address": seed.address,
                 "family": seed.family.value,
                 "contact": {"name": seed.contact.name, "company": seed.contact.company},
-                **(
-                    {"imap_host": endpoints.imap_host, "imap_port": endpoints.imap_port}
-                    if seed.hosted_at == "imap"
-                    else {}
-                ),
+                **(_imap(seed, endpoints) if seed.hosted_at == "imap" else {}),
             }
             for seed in world.seeds
         ],
@@ -135,6 +133,13 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
             "merge_fields": {"job_title": world.control.job_title},
         }
     return settings
+
+
+def _imap(seed: Seed, endpoints: Endpoints) -> dict[str, Any]:
+    server: dict[str, Any] = {"imap_host": endpoints.imap_host, "imap_port": endpoints.imap_port}
+    if seed.sign_in == "xoauth2":
+        server |= {"imap_sign_in": "xoauth2", "imap_token_url": endpoints.imap_token}
+    return server
 
 
 def _secrets(office: PostOffice) -> dict[str, Any]:
@@ -153,14 +158,17 @@ def _secrets(office: PostOffice) -> dict[str, Any]:
             for account in accounts
             if account.kind != "seed" and (account.hosted_at == "google" or account.address in reset)
         },
-        "seeds": {
-            account.seed_id: {"password": account.password}
-            if account.hosted_at == "imap"
-            else {"refresh_token": account.refresh_token}
-            for account in accounts
-            if account.seed_id
-        },
+        "seeds": {seed.id: _seed_secret(seed, office.store.accounts[seed.address]) for seed in office.world.seeds},
     }
+
+
+def _seed_secret(seed: Seed, account: Account) -> dict[str, str]:
+    if seed.hosted_at != "imap":
+        return {"refresh_token": account.refresh_token}
+    if seed.sign_in == "password":
+        return {"password": account.password}
+    client = {"client_id": imap_tokens.CLIENT_ID, "client_secret": imap_tokens.CLIENT_SECRET}
+    return {"refresh_token": account.refresh_token, **client}
 
 
 def _toml(document: Mapping[str, Any], path: tuple[str, ...] = ()) -> str:

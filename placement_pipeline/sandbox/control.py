@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.crm import CrmError, send_sequence
 from placement_pipeline.sandbox.faults import UnknownFaultError
+from placement_pipeline.sandbox.mailstore import NoSuchAccountError
 from placement_pipeline.sandbox.post_office import PostOffice
 from placement_pipeline.sandbox.truth import describe
 from placement_pipeline.sandbox.wire_faults import WireFaults
@@ -50,6 +51,7 @@ class ControlWire:
         self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
+        self.app.router.add_post("/_sandbox/renumber", self._renumber)
         self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -85,6 +87,12 @@ class ControlWire:
     async def _clear_wire_faults(self, request: web.Request) -> web.Response:
         self._faults.clear()
         return web.json_response({"cleared": True})
+
+    async def _renumber(self, request: web.Request) -> web.Response:
+        """Number an IMAP account's messages anew: other UIDs under another UIDVALIDITY."""
+        address = str((await _body(request, "account"))["account"])
+        self._office.store.renumber(address)
+        return web.json_response({"renumbered_count": self._office.store.renumbering_count(address)})
 
     async def _write_configuration(self, request: web.Request) -> web.Response:
         body = await _body(request, "folder")
@@ -128,7 +136,7 @@ async def _answer_errors(
         return _error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     except _BadRequestError as error:
         return _error(400, str(error))
-    except UnknownFaultError as error:
+    except (UnknownFaultError, NoSuchAccountError) as error:
         return _error(404, str(error))
     except CrmError as error:
         return _error(409, str(error))

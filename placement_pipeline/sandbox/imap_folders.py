@@ -44,6 +44,7 @@ class Message(BaseMessage):
             email_id=ObjectId.new_email_id(stored.id.encode()),
             thread_id=ObjectId.new_thread_id(stored.id.encode()),
         )
+        self.stored_id = stored.id
         self._raw = stored.raw
 
     @override
@@ -58,10 +59,9 @@ class Folder(MailboxDataInterface[Message]):
         self._store, self._address, self._folder = store, address, folder
         digest = blake2b(f"{address}\n{folder}".encode(), digest_size=16).digest()
         self._mailbox_id = ObjectId.new_mailbox_id(digest)
-        self._uid_validity = crc32(digest) or 1
+        self._first_validity = crc32(digest)
         self._selected = SelectedSet()
-        self._flags: dict[int, frozenset[Flag]] = {}
-        self._highest_uid = 0
+        self._flags: dict[str, frozenset[Flag]] = {}
         self.changed: Event = subsystem.get().new_event()
 
     @property
@@ -77,7 +77,8 @@ class Folder(MailboxDataInterface[Message]):
     @property
     @override
     def uid_validity(self) -> int:
-        return self._uid_validity
+        # Never the same again after the folder was numbered anew (RFC 9051 section 2.3.1.1).
+        return (self._first_validity + self._store.renumbering_count(self._address)) % 2**32 or 1
 
     @property
     @override
@@ -87,9 +88,7 @@ class Folder(MailboxDataInterface[Message]):
     def read(self) -> list[Message]:
         """The folder's messages by rising UID."""
         stored = (m for m in self._store.messages(self._address) if m.folder == self._folder)
-        messages = [Message(m, self._flags.get(m.uid, frozenset())) for m in sorted(stored, key=lambda m: m.uid)]
-        self._highest_uid = max([self._highest_uid, *(m.uid for m in messages)])
-        return messages
+        return [Message(m, self._flags.get(m.id, frozenset())) for m in sorted(stored, key=lambda m: m.uid)]
 
     @override
     async def update_selected(self, selected: SelectedMailbox, *, wait_on: Event | None = None) -> SelectedMailbox:
@@ -111,7 +110,7 @@ class Folder(MailboxDataInterface[Message]):
     @override
     async def update(self, uid: int, cached_msg: CachedMessage, flag_set: frozenset[Flag], mode: FlagOp) -> Message:
         message = await self.get(uid, cached_msg)
-        message.permanent_flags = self._flags[uid] = mode.apply(message.permanent_flags, flag_set)
+        message.permanent_flags = self._flags[message.stored_id] = mode.apply(message.permanent_flags, flag_set)
         return message
 
     @override
@@ -153,7 +152,7 @@ class Folder(MailboxDataInterface[Message]):
             0,
             len(unseen),
             unseen[0] if unseen else None,
-            self._highest_uid + 1,
+            self._store.next_uid(self._address, self._folder),
         )
 
 

@@ -6,6 +6,7 @@ receivers. Every change is journalled before it is made, and told to those who w
 
 import base64
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,16 @@ from typing import Any, Literal
 from placement_pipeline.sandbox.accounts import Account, History, PastMessage
 from placement_pipeline.sandbox.journal import Entry, Journal
 
-__all__ = ["Account", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
+__all__ = [
+    "Account",
+    "Event",
+    "History",
+    "MailStore",
+    "NoSuchAccountError",
+    "NoSuchMessageError",
+    "PastMessage",
+    "StoredMessage",
+]
 
 Event = Literal["added", "changed", "moved"]
 Clock = Callable[[], datetime]
@@ -24,6 +34,10 @@ Clock = Callable[[], datetime]
 
 class NoSuchMessageError(Exception):
     """The account has no message of this id."""
+
+
+class NoSuchAccountError(Exception):
+    """There is no account of this address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,7 @@ class MailStore:
         self._clock = clock
         self._messages: dict[str, dict[str, StoredMessage]] = {address: {} for address in accounts}
         self._next_uid: dict[tuple[str, str], int] = {}
+        self._renumberings: Counter[str] = Counter()
         self._order = 0
         self._watchers: list[Callable[[Event, StoredMessage], None]] = []
 
@@ -149,6 +164,25 @@ class MailStore:
                 )
         raise NoSuchMessageError(f"no message {message_id}")
 
+    def renumber(self, address: str) -> None:
+        """Give every message of an account another UID, as a server does that has lost its index.
+
+        Raises:
+            NoSuchAccountError: there is no such account.
+        """
+        if address not in self.accounts:
+            raise NoSuchAccountError(f"no account {address}")
+        self._journal.append("renumbered", account=address)
+        self.apply({"kind": "renumbered", "account": address})
+
+    def renumbering_count(self, address: str) -> int:
+        """How often an account was numbered anew; what UIDs were before is void."""
+        return self._renumberings[address]
+
+    def next_uid(self, address: str, folder: str) -> int:
+        """The UID that the next message of a folder will have."""
+        return self._next_uid.get((address, folder), 1)
+
     def keep_sent(self, address: str, message_id: str, raw: bytes, at: datetime) -> StoredMessage:
         """File the Sent copy of a submission, or turn the draft of this id into it.
 
@@ -184,7 +218,18 @@ class MailStore:
                 message = self._messages[entry["account"]][entry["id"]]
                 uid = self._take_uid(entry["account"], entry["folder"])
                 return self._put("moved", replace(message, folder=entry["folder"], category=entry["category"], uid=uid))
+            case "renumbered":
+                self._renumber(entry["account"])
         return None
+
+    def _renumber(self, address: str) -> None:
+        self._renumberings[address] += 1
+        for key in [key for key in self._next_uid if key[0] == address]:
+            del self._next_uid[key]
+        # Backwards, so that hardly a message keeps its number and an old one may be another's.
+        for message in reversed(self.messages(address)):
+            uid = self._take_uid(address, message.folder)
+            self._messages[address][message.id] = replace(message, uid=uid)
 
     def _record(self, kind: str, **values: Any) -> StoredMessage:
         self._journal.append(kind, **values)
@@ -207,7 +252,7 @@ class MailStore:
         return message
 
     def _take_uid(self, address: str, folder: str) -> int:
-        uid = self._next_uid.get((address, folder), 1)
+        uid = self.next_uid(address, folder)
         self._next_uid[address, folder] = uid + 1
         return uid
 

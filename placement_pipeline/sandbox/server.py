@@ -27,6 +27,7 @@ from placement_pipeline.sandbox.dns_server import DnsServer
 from placement_pipeline.sandbox.google import GoogleWire
 from placement_pipeline.sandbox.google_tokens import GoogleTokens
 from placement_pipeline.sandbox.imap import ImapWire
+from placement_pipeline.sandbox.imap_tokens import ImapTokens
 from placement_pipeline.sandbox.microsoft import GraphWire
 from placement_pipeline.sandbox.microsoft_tokens import MicrosoftTokens
 from placement_pipeline.sandbox.pipedrive import PipedriveWire
@@ -81,15 +82,16 @@ class Sandbox:
         self._dns = DnsServer(self.office.zones)
         await self._start_dns()
         tokens = GoogleTokens(store, self._key)
-        await self._serve("google", GoogleWire(self.office, tokens, self.faults).app)
+        google = GoogleWire(self.office, tokens, self.faults).app
+        ImapTokens(store).add_routes(google)
+        await self._serve("google", google)
         await self._serve("graph", GraphWire(self.office, self.faults).app)
         await self._serve("authority", MicrosoftTokens(store, self.faults).app, context)
         await self._serve("pipedrive", PipedriveWire(self.office, self.faults).app)
         await self._serve(
             "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
         )
-        names = {seed.address: seed.junk_folder for seed in self._world.seeds}
-        self._imap = ImapWire(store, self.faults, context, names)
+        self._imap = ImapWire(store, self.faults, context, self._world.seeds)
         await self._imap.start(self._bind("imap"))
         (self._state / "ports.json").write_text(json.dumps(self._ports), encoding="utf-8")
         self.endpoints = self._endpoints(ca_bundle)
@@ -178,6 +180,7 @@ class Sandbox:
         return Endpoints(
             gmail_api=url["google"],
             google_token=f"{url['google']}/token",
+            imap_token=f"{url['google']}/imap/token",
             graph_api=f"{url['graph']}/v1.0",
             microsoft_authority=f"https://localhost:{self._ports['authority']}",
             pipedrive_api=url["pipedrive"],

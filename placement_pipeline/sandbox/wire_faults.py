@@ -10,7 +10,8 @@ Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.l
 ``microsoft.discovery``, ``microsoft.token``, ``graph.users.get``, ``graph.sendMail``,
 ``graph.messages.create|list|get|raw|send|delete``, ``graph.mailFolders.list|get``;
 ``pipedrive.users.list``, ``pipedrive.deals.list|archived``;
-``imap.login``, ``imap.select``, ``imap.search``, ``imap.fetch``.
+``imap.token``, ``imap.login``, ``imap.list``, ``imap.status``, ``imap.select``, ``imap.search``,
+``imap.fetch``.
 """
 
 import asyncio

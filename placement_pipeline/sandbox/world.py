@@ -114,7 +114,13 @@ class Contact(_Section):
 
 
 class Seed(_Section):
-    """A seed mailbox. ``strictness`` says how little it forgives a sender without history."""
+    """A seed mailbox.
+
+    Attributes:
+        strictness: how little it forgives a sender without history.
+        junk_folder: regional only: what the junk folder is called.
+        sign_in: regional only: what its IMAP server takes: a password, or access tokens alone.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     address: str = Field(pattern=_ADDRESS)
@@ -122,6 +128,7 @@ class Seed(_Section):
     contact: Contact
     strictness: float = Field(default=0.5, ge=0, le=1)
     junk_folder: str = "Junk"
+    sign_in: Literal["password", "xoauth2"] = "password"
 
     @property
     def hosted_at(self) -> Host:

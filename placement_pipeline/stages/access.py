@@ -21,6 +21,7 @@ from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONL
 from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
+from placement_pipeline.connectors.imap_sign_in import refresh_grant
 from placement_pipeline.connectors.mail import HistoryReader, SeedReader, Sender
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
@@ -52,6 +53,7 @@ class Access:
         self._client = client
         self._tokens = cache(self._grant)
         self._microsoft = cache(self._microsoft_app)
+        self._imap_tokens: dict[str, TokenSource] = {}
         self._resolvers: list[DnsResolver] = []
 
     async def sender(self, mailbox: RosterEntry) -> Sender:
@@ -150,18 +152,37 @@ class Access:
         return self._microsoft(tenant).user_grant(token.get_secret_value(), who), None
 
     def _imap(self, seed: Seed, who: str) -> ImapSeedReader:
-        secret = self._settings.secrets.seeds.get(seed.id)
-        if secret is None or secret.password is None:
-            raise _no_secret(who, f"secrets.seeds.{seed.id}.password")
         return ImapSeedReader(
             host=str(seed.imap_host),
             port=seed.imap_port,
-            user=seed.address,
-            password=secret.password.get_secret_value(),
-            who=who,
             security=seed.imap_security,
+            user=seed.imap_user or seed.address,
+            sign_in=self._imap_sign_in(seed, who),
+            who=who,
             ca_bundle=self._settings.endpoints.ca_bundle,
+            meter=self.meter.branch(),
         )
+
+    def _imap_sign_in(self, seed: Seed, who: str) -> str | TokenSource:
+        secret = self._settings.secrets.seeds.get(seed.id)
+        if seed.imap_sign_in == "password":
+            if secret is None or secret.password is None:
+                raise _no_secret(who, f"secrets.seeds.{seed.id}.password")
+            return secret.password.get_secret_value()
+        if secret is None or secret.refresh_token is None:
+            raise _no_secret(who, f"secrets.seeds.{seed.id}.refresh_token")
+        # One source a seed: a refresh token that rotates is known to it alone.
+        if seed.id not in self._imap_tokens:
+            self._imap_tokens[seed.id] = refresh_grant(
+                str(seed.imap_token_url),
+                secret.client_id,
+                _plain(secret.client_secret),
+                secret.refresh_token.get_secret_value(),
+                who,
+                self._settings.endpoints.ca_bundle,
+                self.meter,
+            )
+        return self._imap_tokens[seed.id]
 
     @cached_property
     def _gmail(self) -> GmailApi:

@@ -17,11 +17,13 @@ from placement_pipeline.connectors.google_sign_in import GoogleApp
 from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
+from placement_pipeline.connectors.imap_sign_in import refresh_grant
 from placement_pipeline.connectors.mail import Reading, SeedReader, SeenMessage
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
-from placement_pipeline.sandbox import google_tokens, microsoft_tokens
+from placement_pipeline.sandbox import google_tokens, imap_tokens, microsoft_tokens
 from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world import WireRule, World
@@ -80,6 +82,7 @@ WORLD: dict[str, Any] = {
             ("regional-rule", "mailhaus", "regional", {}),
             ("regional-moved", "mailhaus", "regional", {}),
             ("regional-broken", "mailhaus", "regional", {}),
+            ("regional-token", "mailhaus", "regional", {"sign_in": "xoauth2"}),
         )
     ],
     "faults": [
@@ -183,15 +186,26 @@ class Doors:
         account = self.account(seed_id)
         who = f"seed {seed_id}"
         if account.hosted_at == "imap":
-            host, port = self.sandbox.endpoints.imap_host, self.sandbox.endpoints.imap_port
-            ca_bundle = self.sandbox.endpoints.ca_bundle
-            return ImapSeedReader(host, port, "tls", account.address, password or account.password, who, ca_bundle)
+            return self.imap_seed(seed_id, password or account.password)
         if account.hosted_at == "google":
             return GmailSeedReader(self.gmail, self.google_tokens(account.address, who), who)
         if account.is_consumer:
             tokens = self.microsoft_app(CONSUMERS).user_grant(account.refresh_token, who)
             return GraphSeedReader(self.graph, tokens, who, None)
         return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address)
+
+    def imap_seed(self, seed_id: str, sign_in: str | TokenSource | None = None) -> ImapSeedReader:
+        account, ends = self.account(seed_id), self.sandbox.endpoints
+        sign_in = sign_in or self.imap_tokens(seed_id)
+        who = f"seed {seed_id}"
+        return ImapSeedReader(
+            ends.imap_host, ends.imap_port, "tls", account.address, sign_in, who, ends.ca_bundle, Meter()
+        )
+
+    def imap_tokens(self, seed_id: str, client_secret: str = imap_tokens.CLIENT_SECRET) -> TokenSource:
+        token, ends = self.account(seed_id).refresh_token, self.sandbox.endpoints
+        client_id, who = imap_tokens.CLIENT_ID, f"seed {seed_id}"
+        return refresh_grant(ends.imap_token, client_id, client_secret, token, who, ends.ca_bundle, Meter())
 
     def account(self, seed_id: str) -> Account:
         return next(a for a in self.sandbox.office.store.accounts.values() if a.seed_id == seed_id)
