@@ -19,10 +19,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup manifest lock test bench demo ui clean
+.PHONY: help setup manifest lock test bench bench-full demo ui clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST))
 
 setup: $(INSTALLED) $(MANIFEST) ## install everything into .venv; at once where nothing changed
 
@@ -40,8 +40,11 @@ test: setup ## ruff, mypy and all tests
 	$(BIN)/mypy
 	$(BIN)/pytest --ignore=tests/benchmarks
 
-bench: setup ## what it costs, beside a floor or a peer: ratios, in half a minute
+bench: setup ## what it costs, beside a floor or a peer: ratios, in a minute or two
 	$(BIN)/pytest tests/benchmarks -s
+
+bench-full: setup ## the same with a thousand mailboxes and more, in half an hour
+	PLACEMENT_BENCHMARK=full $(BIN)/pytest tests/benchmarks -s
 
 demo: setup ## a whole month in the sandbox, ending with the sheet
 	$(BIN)/placement demo
