@@ -35,6 +35,7 @@ class WireFaults:
 
     def __init__(self, wire: Wire) -> None:
         self.latency_ms = wire.latency_ms
+        self.gmail_index_seconds = wire.gmail_index_seconds
         self.calls: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
         self._random = random.Random(wire.random_seed)  # noqa: S311 - repeatable trouble, not secrecy
@@ -47,9 +48,9 @@ class WireFaults:
         self._rules.append((rule, rule.count))
 
     def clear(self) -> None:
-        """Take every rule and the latency away."""
+        """Take every rule and every delay away."""
         self._rules.clear()
-        self.latency_ms = 0
+        self.latency_ms = self.gmail_index_seconds = 0
 
     def take(self, operation: str) -> WireRule | None:
         """Count a call and return the rule that hits it, using the rule up by one."""

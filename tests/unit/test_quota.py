@@ -66,7 +66,9 @@ async def test_a_call_waits_only_for_the_units_it_needs() -> None:
     clock.now += 10
     await clock.run(log.call("second", window.take, 40))
     clock.now += 10
-    await clock.run(log.call("small", window.take, 20), log.call("next", window.take, 40), log.call("d", window.take, 5))
+    await clock.run(
+        log.call("small", window.take, 20), log.call("next", window.take, 40), log.call("d", window.take, 5)
+    )
     assert log.went[2:] == [("small", 20.0, 20), ("next", 60.0, 40), ("d", 70.0, 5)]
 
 
@@ -95,7 +97,9 @@ async def test_a_call_that_is_given_up_while_it_waits_costs_nothing() -> None:
 async def test_a_call_larger_than_the_quota_goes_out_alone() -> None:
     clock = Clock()
     log, window = Log(clock), Window(100, clock, clock.sleep)
-    await clock.run(log.call("small", window.take, 1), log.call("huge", window.take, 500), log.call("b", window.take, 1))
+    await clock.run(
+        log.call("small", window.take, 1), log.call("huge", window.take, 500), log.call("b", window.take, 1)
+    )
     assert log.went == [("small", 0.0, 1), ("huge", 60.0, 500), ("b", 120.0, 1)]
 
 
