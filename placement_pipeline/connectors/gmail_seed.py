@@ -133,19 +133,25 @@ class GmailSeedReader:
         return _History(str((await self._wire.profile())["historyId"]), None)
 
     async def _changes_since(self, history_id: str) -> "_History":
-        request = self._wire.history.list(
-            userId="me", startHistoryId=history_id, historyTypes=["labelAdded", "labelRemoved"], maxResults=PAGE
-        )
         current: str | None = None
+        page: str | None = None
         changes: defaultdict[str, dict[str, bool]] = defaultdict(dict)
-        while request is not None:
+        while True:
+            # Google's own builder of the next page fails on a parameter that is given twice.
+            request = self._wire.history.list(
+                userId="me",
+                startHistoryId=history_id,
+                historyTypes=["labelAdded", "labelRemoved"],
+                maxResults=PAGE,
+                pageToken=page,
+            )
             answer = await self._wire.read(request)
             # Of the first page: what happens while the others are read is read again, which changes nothing.
             current = current or str(answer["historyId"])
             for message_id, label, is_there in label_changes(answer.get("history") or ()):
                 changes[message_id][label] = is_there
-            request = self._wire.history.list_next(request, answer)
-        return _History(str(current), changes)
+            if (page := answer.get("nextPageToken")) is None:
+                return _History(current, changes)
 
     async def _keep_moved(self, changes: LabelChanges, notebook: SeedNotebook) -> int:
         known = await _known(notebook, changes)
