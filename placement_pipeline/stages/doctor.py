@@ -63,7 +63,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     lists = (*place.settings.link_lists, *place.settings.address_lists)
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
-    checks: list[Awaitable[Line]] = [_seed(access, seed) for seed in place.settings.seeds]
+    checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
     if mailboxes.health is Health.WELL:
         checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -163,7 +163,8 @@ def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEnt
     return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
-async def _seed(access: Access, seed: Seed) -> Line:
+async def examine_seed(access: Access, seed: Seed) -> Line:
+    """Sign in to a seed, and hold what its grant allows against what reading needs."""
     subject = f"seed {seed.id}"
     try:
         reader = await access.seed_reader(seed)
@@ -173,17 +174,22 @@ async def _seed(access: Access, seed: Seed) -> Line:
         return _complaint(subject, error)
 
 
-async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+async def examine_sign_in(access: Access, entry: RosterEntry) -> Line:
+    """Sign in to a mailbox, and hold what its grant allows against what sending needs; nothing is sent."""
     subject = f"mailbox {entry.mailbox_id}"
     try:
         sender = await access.sender(entry)
-        line = await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
+        return await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
     except ConnectorError as error:
-        line = _complaint(subject, error)
+        return _complaint(subject, error)
+
+
+async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+    line = await examine_sign_in(access, entry)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
     if line.health is not Health.ILL and (hole := _find_hole(place, entry)):
-        return Line(subject, Health.ILL, f"{who}: {hole}")
-    return Line(subject, line.health, f"{who}: {line.message}")
+        return replace(line, health=Health.ILL, message=f"{who}: {hole}")
+    return replace(line, message=f"{who}: {line.message}")
 
 
 def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:
