@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
+from functools import cached_property
 
 from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.mail_text import parse, text_of
@@ -28,7 +30,24 @@ _LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 _FAR_OFF = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-_Test = Callable[[EmailMessage], bool]
+class _Searched:
+    """A message as the tests read it: its header quickly, the whole of it only where words are looked for."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def fields(self) -> Message:
+        """The header, undecoded: enough for addresses and ids."""
+        return BytesHeaderParser().parsebytes(self._raw)
+
+    @cached_property
+    def whole(self) -> EmailMessage:
+        """The message, decoded."""
+        return parse(self._raw)
+
+
+_Test = Callable[[_Searched], bool]
 
 
 class QueryError(Exception):
@@ -113,14 +132,18 @@ class Query:
         if not re.fullmatch("[a-z0-9]+:", token):
             return _has_phrase(token, _searched_text)
         name = token[:-1]
-        if name in ("from", "to", "subject"):
+        if name in ("from", "to"):
             return _any_holds(
-                [_has_phrase(value, lambda message: str(message.get(name, ""))) for value in self._values()]
+                [_has_phrase(value, lambda one: str(one.fields.get(name, ""))) for value in self._values()]
+            )
+        if name == "subject":
+            return _any_holds(
+                [_has_phrase(value, lambda one: str(one.whole.get(name, ""))) for value in self._values()]
             )
         (value,) = self._values()
         if name == "rfc822msgid":
             wanted = value.strip("<>")
-            return lambda message: str(message.get("Message-ID", "")).strip("<> ") == wanted
+            return lambda one: str(one.fields.get("Message-ID", "")).strip("<> ") == wanted
         if is_nested:
             raise QueryError(f"{name}: is not known in a group by this search")
         self._add_bound(name, value)
@@ -165,7 +188,7 @@ class Query:
             return False
         if self._test is None:
             return True
-        return item.stored is not None and self._test(parse(item.stored.raw))
+        return item.stored is not None and self._test(_Searched(item.stored.raw))
 
 
 def search(
@@ -195,15 +218,15 @@ def _any_holds(tests: list[_Test]) -> _Test:
     return lambda message: any(test(message) for test in tests)
 
 
-def _searched_text(message: EmailMessage) -> str:
-    return f"{_headers(message)} {text_of(message)}"
+def _searched_text(one: _Searched) -> str:
+    return f"{_headers(one.whole)} {text_of(one.whole)}"
 
 
 def _headers(message: EmailMessage) -> str:
     return " ".join(str(message.get(name, "")) for name in ("From", "To", "Cc", "Subject"))
 
 
-def _has_phrase(phrase: str, text: Callable[[EmailMessage], str]) -> _Test:
+def _has_phrase(phrase: str, text: Callable[[_Searched], str]) -> _Test:
     wanted = f" {_plain(phrase)} "
     return lambda message: wanted in f" {_plain(text(message))} "
 

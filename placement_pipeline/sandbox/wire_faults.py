@@ -3,7 +3,7 @@
 Every provider's server asks here before and after it does its work, so one rule language
 serves HTTP and IMAP. What a *mailbox* or a *domain* has wrong is no matter of the wire:
 that is planted in the world. Rules that are set while the sandbox runs are not kept
-over a restart.
+over a restart; that a mailbox has forgotten its history is (``MailStore.forget_changes``).
 
 Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.list``,
 ``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``;
