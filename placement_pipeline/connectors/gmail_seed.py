@@ -101,8 +101,6 @@ class GmailSeedReader:
         )
         return list(dict.fromkeys(message_id for listing in listings for message_id in listing))
 
-    # What is new.
-
     async def _keep_new(self, message_ids: Collection[str], notebook: SeedNotebook) -> None:
         fetched = await http.together(self._get(message_id, "raw") for message_id in message_ids)
         seen = [_seen(message) for message in fetched if message is not None and not _is_own_mail(message)]
@@ -121,8 +119,6 @@ class GmailSeedReader:
                 return await self._wire.read(request)
             except NotThereError:
                 return None
-
-    # What moved.
 
     async def _read_history(self, cursor: Cursor | None) -> "_History":
         if cursor is not None:
