@@ -1,12 +1,13 @@
 """The Gmail API's wire: requests built and answers parsed by Google's client, carried by our own transport.
 
 Google's client re-sends a POST by itself: over httplib2 a send whose connection drops goes
-out twice (measured). So its transport is never used. What the calls are for, is in ``gmail``.
+out twice (measured). So its transport is never used. What the calls are for is in
+``gmail`` and the modules named after their use; what errors mean is in ``gmail_errors``.
 """
 
 import json
-import re
-from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.resources import files
@@ -17,14 +18,23 @@ import httpx
 from googleapiclient.discovery import build_from_document
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.errors import ReadError
-from placement_pipeline.connectors.mail import OutcomeUnknown, Refused
-from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.connectors.errors import ReadError, SignInError
+from placement_pipeline.connectors.gmail_errors import explain_refused_read, is_throttled, pause_seconds
+from placement_pipeline.connectors.google_sign_in import GoogleGrant
+from placement_pipeline.connectors.mail import Scopes
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.quota import Quota
 
-_RATE_REASONS = {"rateLimitExceeded", "userRateLimitExceeded"}
-_CONSENT_REASONS = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "accessNotConfigured", "domainPolicy"}
-_PAUSE_SECONDS = 60.0
-_LONG_PAUSE_SECONDS = 3600.0
+PAGE = 500
+
+#: Quota units of each method we use (https://developers.google.com/workspace/gmail/api/reference/quota, May 2026).
+UNITS = {
+    "messages.send": 100,
+    "messages.get": 20,
+    "messages.list": 5,
+    "history.list": 2,
+    "getProfile": 1,
+}
 
 
 class GmailApi:
@@ -33,21 +43,33 @@ class GmailApi:
     Args:
         endpoint: root, ``https://gmail.googleapis.com``.
         client: the shared client.
+        quota: holds back what would pass it; units as Google counts them.
     """
 
-    def __init__(self, endpoint: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, endpoint: str, client: httpx.AsyncClient, quota: Quota) -> None:
         self._endpoint = endpoint.rstrip("/") + "/"
         self.client = client
+        self.quota = quota
 
     @cached_property
-    def messages(self) -> Any:
-        """Google's builder of ``users.messages`` requests, from the discovery document it ships."""
+    def users(self) -> Any:
+        """Google's builder of ``users`` requests, from the discovery document it ships."""
         document = files("googleapiclient.discovery_cache") / "documents" / "gmail.v1.json"
         description = json.loads(document.read_text(encoding="utf-8"))
         # Batches and uploads are built from rootUrl, and the environment may choose the mTLS root.
         description["rootUrl"] = description["baseUrl"] = self._endpoint
         description.pop("mtlsRootUrl", None)
-        return build_from_document(description, http=_NoTransport()).users().messages()
+        return build_from_document(description, http=_NoTransport()).users()
+
+    @cached_property
+    def messages(self) -> Any:
+        """The builder of ``users.messages`` requests."""
+        return self.users.messages()
+
+    @cached_property
+    def history(self) -> Any:
+        """The builder of ``users.history`` requests."""
+        return self.users.history()
 
 
 class GmailWire:
@@ -57,35 +79,42 @@ class GmailWire:
         api: the API.
         tokens: of the mailbox.
         who: how messages call the mailbox, for example ``seed gmail-01``.
+        meter: counts every attempt and its units.
+
+    Attributes:
+        answered_at: when the last read was answered, by Google's clock.
     """
 
-    def __init__(self, api: GmailApi, tokens: TokenSource, who: str) -> None:
+    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
         self.messages = api.messages
+        self.history = api.history
         self.who = who
+        self.meter = meter
+        self.answered_at: datetime | None = None
+        self._users = api.users
         self._client = api.client
+        self._quota = api.quota
         self._tokens = tokens
 
-    async def read(self, built: Any, calls: Counter[str] | None = None) -> dict[str, Any]:
+    async def read(self, built: Any) -> dict[str, Any]:
         """Carry a reading request, again where that may help.
 
         Args:
             built: the request as Google's client built it.
-            calls: counts the call under its operation, ``messages.list``.
 
         Raises:
             SignInError: no token could be had.
+            NotThereError: Gmail does not have what is asked for.
             ReadError: the mailbox could not be read.
         """
-        if calls is not None:
-            calls[built.methodId.removeprefix("gmail.users.")] += 1
         response = await self._read_signed_in(built)
         if not response.is_success:
-            reason = _reasons(response) or {str(response.status_code)}
-            raise ReadError("refused", f"{self.who}: Gmail refuses the read ({', '.join(sorted(reason))})")
+            raise explain_refused_read(response, self.who)
         try:
             answer: dict[str, Any] = built.postproc(SimpleNamespace(status=response.status_code), response.content)
         except ValueError:
             raise ReadError("malformed", f"{self.who}: Gmail's answer is not JSON") from None
+        self.answered_at = http.server_now(response)
         return answer
 
     async def send_once(self, built: Any) -> httpx.Response | http.NothingWritten | http.NoAnswer:
@@ -95,85 +124,109 @@ class GmailWire:
             SignInError: no token could be had; nothing was sent.
             ReadError: the token endpoint could not be asked; nothing was sent.
         """
-        token = await self._tokens.token()
-        answer = await http.send_once(self._client, self._signed(built, token))
+        operation = _operation(built)
+        async with self._gate(operation):
+            token = await self._tokens.token()
+            answer = await http.send_once(self._client, self._signed(built, token), lambda: self._tally(operation))
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.forget(token)
         return answer
 
+    async def list_ids(self, **query: Any) -> list[str]:
+        """All ids of a listing, newest first, every page of it.
+
+        Args:
+            query: of ``users.messages.list``.
+
+        Raises:
+            SignInError: no token could be had.
+            ReadError: the mailbox could not be read.
+        """
+        request = self.messages.list(userId="me", maxResults=PAGE, **query)
+        ids: list[str] = []
+        while request is not None:
+            answer = await self.read(request)
+            ids += [entry["id"] for entry in answer.get("messages") or ()]
+            request = self.messages.list_next(request, answer)
+        return ids
+
+    async def profile(self) -> dict[str, Any]:
+        """The mailbox's profile: how many messages, and the current ``historyId``; one quota unit.
+
+        Raises:
+            SignInError: no token could be had.
+            ReadError: the mailbox could not be read.
+        """
+        return await self.read(self._users.getProfile(userId="me"))
+
+    async def scopes(self) -> Scopes | None:
+        """As ``mail.ScopedGrant.scopes``."""
+        return await self._tokens.scopes()
+
+    async def prove(self) -> str:
+        """As ``prove`` of ``mail.Sender`` and ``mail.SeedReader``."""
+        scopes = await self.scopes()
+        if scopes is not None and scopes.missing:
+            lacking = " and ".join(scopes.missing)
+            raise SignInError(
+                "consent_missing",
+                "insufficient_scope",
+                f"{self.who}: the grant lacks {lacking}. Reconnect it, and consent to every scope that is asked for.",
+            )
+        with http.understood(self.who):
+            profile = await self.profile()
+            return f"signed in, {int(profile['messagesTotal'])} messages"
+
     async def _read_signed_in(self, built: Any) -> httpx.Response:
         token = await self._tokens.token()
-        response = await http.read(self._client, self._signed(built, token), self.who, _is_throttled)
+        response = await self._read_once(built, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.forget(token)
             token = await self._tokens.token()
-            response = await http.read(self._client, self._signed(built, token), self.who, _is_throttled)
+            response = await self._read_once(built, token)
         return response
+
+    async def _read_once(self, built: Any, token: str) -> httpx.Response:
+        operation = _operation(built)
+        return await http.read(
+            self._client,
+            self._signed(built, token),
+            self.who,
+            is_throttled,
+            lambda: self._tally(operation),
+            lambda: self._gate(operation),
+            pause_seconds,
+        )
+
+    @asynccontextmanager
+    async def _gate(self, operation: str) -> AsyncIterator[None]:
+        await self._quota.take(self._tokens.account, UNITS[operation])
+        yield
+
+    def _tally(self, operation: str) -> AbstractContextManager[None]:
+        return self.meter.timed("gmail", operation, UNITS[operation])
 
     def _signed(self, built: Any, token: str) -> httpx.Request:
         headers = {**built.headers, "authorization": f"Bearer {token}"}
         return self._client.build_request(built.method, built.uri, content=built.body, headers=headers)
 
 
-def judge_failure(response: httpx.Response) -> Refused | OutcomeUnknown:
-    """What an answer other than success says about a send.
-
-    From https://developers.google.com/workspace/gmail/api/guides/handle-errors. A 5xx may
-    come after the message was taken, so it is no refusal.
-    """
-    status, reasons = response.status_code, _reasons(response)
-    said = f"Gmail: HTTP {status} {', '.join(sorted(reasons))}".rstrip()
-    if response.is_server_error:
-        return OutcomeUnknown(said)
-    if "dailyLimitExceeded" in reasons:
-        return Refused("daily_limit", said, stops_mailbox=True)
-    if status == httpx.codes.TOO_MANY_REQUESTS or reasons & _RATE_REASONS:
-        pause = http.retry_after_seconds(response) or _retry_after_in_words(response) or _PAUSE_SECONDS
-        if pause > _LONG_PAUSE_SECONDS:  # the sending limit comes as a 429 whose pause is hours
-            return Refused("daily_limit", said, stops_mailbox=True, retry_after_seconds=pause)
-        return Refused("throttled", said, retry_after_seconds=pause)
-    if status == httpx.codes.UNAUTHORIZED:
-        # The token was let go of: the next attempt gets a new one, or learns that there is none.
-        return Refused("sign_in_refused", said, retry_after_seconds=1.0)
-    if status == httpx.codes.FORBIDDEN:
-        code = "consent_missing" if reasons & _CONSENT_REASONS else "sign_in_refused"
-        return Refused(code, said, stops_mailbox=True)
-    if status == httpx.codes.NOT_FOUND or "failedPrecondition" in reasons:
-        return Refused("mailbox_unknown", f"{said} (is Gmail switched on for it?)", stops_mailbox=True)
-    return Refused("message_rejected", said)
+def header_values(message: Mapping[str, Any]) -> dict[str, str]:
+    """Header values of a message in the shape ``metadata`` by lower-case name; of each the topmost."""
+    values: dict[str, str] = {}
+    for header in message.get("payload", {}).get("headers", ()):
+        values.setdefault(header["name"].lower(), header["value"])
+    return values
 
 
-def _is_throttled(response: httpx.Response) -> bool:
-    return http.is_throttled(response) or (
-        response.status_code == httpx.codes.FORBIDDEN and bool(_reasons(response) & _RATE_REASONS)
-    )
+def moment_of(message: Mapping[str, Any]) -> datetime:
+    """When a message came into the mailbox, by Google's clock."""
+    return datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)
 
 
-def _error(response: httpx.Response) -> dict[str, Any]:
-    try:
-        error = json.loads(response.content)["error"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return error if isinstance(error, dict) else {}
-
-
-def _reasons(response: httpx.Response) -> set[str]:
-    """The reasons of Google's two error shapes: ``errors[].reason`` and ``details[].reason``."""
-    error = _error(response)
-    entries = [*(error.get("errors") or ()), *(error.get("details") or ())]
-    return {str(entry["reason"]) for entry in entries if isinstance(entry, dict) and entry.get("reason")}
-
-
-def _retry_after_in_words(response: httpx.Response) -> float | None:
-    """Gmail writes the end of the pause into the message: ``Retry after 2026-11-02T09:30:00.000Z``."""
-    match = re.search(r"[Rr]etry after (\S+Z)", str(_error(response).get("message", "")))
-    if match is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(match[1])
-    except ValueError:
-        return None
-    return max(1.0, (moment - datetime.now(UTC)).total_seconds())
+def _operation(built: Any) -> str:
+    """The method's name as Google's table of quota units has it: ``messages.list``, ``getProfile``."""
+    return str(built.methodId).removeprefix("gmail.users.")
 
 
 class _NoTransport:

@@ -47,7 +47,8 @@ class Meter:
     def costs(self) -> list[Cost]:
         """What was counted so far, ordered by provider and operation."""
         with self._lock:
-            return [Cost(*key, *spent) for key, spent in sorted(self._costs.items())]
+            counted = sorted(self._costs.items())
+        return [Cost(*key, calls, units, seconds) for key, (calls, units, seconds) in counted]
 
     def calls(self) -> dict[str, int]:
         """Attempts by operation, over all providers."""

@@ -5,6 +5,7 @@ What a probe says is rendered before; nothing is added here but the token's head
 
 from datetime import datetime
 from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -71,6 +72,16 @@ def read_token(value: str | None) -> str | None:
 def read_address(value: str | None) -> str | None:
     """The first address of a From header, lower case."""
     return parseaddr(value or "")[1].lower() or None
+
+
+def read_subject(value: str | None) -> str | None:
+    """A Subject header as people read it (RFC 2047); what cannot be decoded is left as it is."""
+    if value is None:
+        return None
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError, MessageError):
+        return value
 
 
 def _recipient(name: str, address: str) -> dict[str, Any]:

@@ -23,16 +23,18 @@ class Grant:
         subject: the mailbox's address, or the client id of an application's own token.
         is_application: the token is the application's own (Graph, client credentials).
         expires_at: seconds since the epoch.
+        scope: the scopes it was given, with spaces between; empty where the provider's own rules decide.
     """
 
     subject: str
     is_application: bool
     expires_at: float
+    scope: str = ""
 
 
-def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: bool = False) -> str:
+def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: bool = False, scope: str = "") -> str:
     """Make a token that begins with the provider's prefix."""
-    grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds)
+    grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds, scope)
     payload = base64.urlsafe_b64encode(json.dumps(asdict(grant)).encode()).decode().rstrip("=")
     return f"{prefix}{payload}.{_sign(payload)}"
 

@@ -15,6 +15,8 @@ from placement_pipeline.sandbox.world import Host, Past, World
 
 _COLD = timedelta(days=5)
 _COLD_WEEKLY_SENT = 6
+_REP_SCOPES = ("gmail.send", "gmail.readonly")
+_SEED_SCOPES = ("gmail.readonly",)
 _CONSUMER = (ProviderFamily.GMAIL, ProviderFamily.OUTLOOK_COM)
 
 
@@ -97,6 +99,7 @@ class Account:
         is_revoked: the password was reset: the token endpoint refuses.
         is_broken: a broken seed: every sign-in is refused.
         history: what was sent before the world began.
+        scopes: at Google: what the owner has consented to, as ``gmail.send``.
     """
 
     address: str
@@ -111,6 +114,7 @@ class Account:
     is_revoked: bool
     is_broken: bool
     history: History
+    scopes: tuple[str, ...] = _REP_SCOPES
 
     def may_send_as(self, address: str) -> bool:
         """Whether this From address is its own or an alias."""
@@ -141,6 +145,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
                 _past(mailbox.address, mailbox.past, faults.has(Fault.COLD_MAILBOX, mailbox.address), began_at),
                 aliases=tuple(other.address for other in world.mailboxes if other.account == mailbox.address),
                 is_revoked=faults.has(Fault.TOKEN_REVOKED, mailbox.address),
+                scopes=_REP_SCOPES if mailbox.scopes is None else mailbox.scopes,
             )
     if world.control:
         address = world.control.address
@@ -156,6 +161,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
             seed_id=seed.id,
             is_consumer=seed.family in _CONSUMER,
             is_broken=faults.has(Fault.BROKEN_SEED, seed.id),
+            scopes=_SEED_SCOPES if seed.scopes is None else seed.scopes,
         )
     return accounts
 
@@ -172,6 +178,7 @@ def _account(
     aliases: Iterable[str] = (),
     is_revoked: bool = False,
     is_broken: bool = False,
+    scopes: tuple[str, ...] = _REP_SCOPES,
 ) -> Account:
     return Account(
         address=address,
@@ -186,6 +193,7 @@ def _account(
         is_revoked=is_revoked,
         is_broken=is_broken,
         history=history,
+        scopes=scopes,
     )
 
 

@@ -52,6 +52,7 @@ class ControlWire:
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
         self.app.router.add_post("/_sandbox/renumber", self._renumber)
+        self.app.router.add_post("/_sandbox/expire_history", self._expire_history)
         self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -80,6 +81,8 @@ class ControlWire:
         wire = Wire.model_validate(await _body(request))
         if "latency_ms" in wire.model_fields_set:
             self._faults.latency_ms = wire.latency_ms
+        if "gmail_index_seconds" in wire.model_fields_set:
+            self._faults.gmail_index_seconds = wire.gmail_index_seconds
         for rule in wire.rules:
             self._faults.add(rule)
         return web.json_response({"added_count": len(wire.rules)})
@@ -93,6 +96,13 @@ class ControlWire:
         address = str((await _body(request, "account"))["account"])
         self._office.store.renumber(address)
         return web.json_response({"renumbered_count": self._office.store.renumbering_count(address)})
+
+    async def _expire_history(self, request: web.Request) -> web.Response:
+        address = str((await _body(request, "mailbox"))["mailbox"])
+        if address not in self._office.store.accounts:
+            raise _BadRequestError("mailbox: the world has no such account")
+        self._office.store.forget_changes(address)
+        return web.json_response({"expired": True})
 
     async def _write_configuration(self, request: web.Request) -> web.Response:
         body = await _body(request, "folder")

@@ -6,11 +6,12 @@ was silently ignored. Headers other than the addresses are not searched, as at G
 """
 
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
+from email.parser import BytesHeaderParser
+from functools import cached_property
 
 from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.mail_text import parse, text_of
@@ -20,11 +21,33 @@ SYSTEM_LABELS = (
     "INBOX", "SPAM", "TRASH", "UNREAD", "STARRED", "IMPORTANT", "SENT", "DRAFT", "CHAT",
     "CATEGORY_PERSONAL", "CATEGORY_SOCIAL", "CATEGORY_PROMOTIONS", "CATEGORY_UPDATES", "CATEGORY_FORUMS",
 )  # fmt: skip
+# What is archived has no label of place.
+_ARCHIVE = "archive"
 _FOLDER_LABELS = {"inbox": "INBOX", "junk": "SPAM", "sent": "SENT", "drafts": "DRAFT", "trash": "TRASH"}
 _HIDDEN = {"SPAM", "TRASH"}
 _PACIFIC = timezone(timedelta(hours=-8))
 _LONG_AGO = datetime(1971, 1, 1, tzinfo=UTC)
 _FAR_OFF = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class _Searched:
+    """A message as the tests read it: its header quickly, the whole of it only where words are looked for."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def fields(self) -> Message:
+        """The header, undecoded: enough for addresses and ids."""
+        return BytesHeaderParser().parsebytes(self._raw)
+
+    @cached_property
+    def whole(self) -> EmailMessage:
+        """The message, decoded."""
+        return parse(self._raw)
+
+
+_Test = Callable[[_Searched], bool]
 
 
 class QueryError(Exception):
@@ -48,8 +71,9 @@ def user_label_id(folder: str) -> str:
 
 def labels_of(message: StoredMessage) -> frozenset[str]:
     """The label ids of a message."""
-    label = _FOLDER_LABELS.get(message.folder) or user_label_id(message.folder)
-    labels = {label}
+    labels = set()
+    if message.folder != _ARCHIVE:
+        labels.add(_FOLDER_LABELS.get(message.folder) or user_label_id(message.folder))
     if message.folder not in ("sent", "drafts"):
         labels.add("UNREAD")
         if message.category:
@@ -59,11 +83,11 @@ def labels_of(message: StoredMessage) -> frozenset[str]:
 
 def user_folders(store: MailStore, account: Account) -> list[str]:
     """The names of the labels the user made."""
-    return sorted({m.folder for m in store.messages(account.address) if m.folder not in _FOLDER_LABELS})
+    return sorted({m.folder for m in store.messages(account.address) if m.folder not in {*_FOLDER_LABELS, _ARCHIVE}})
 
 
 class Query:
-    """A search box query, parsed.
+    """A search box query, parsed: terms that must all hold, ``OR``, groups in braces (any) and parentheses (all).
 
     Raises:
         QueryError: it has an operator that is not known here.
@@ -73,15 +97,73 @@ class Query:
         self.after, self.before = _LONG_AGO, _FAR_OFF
         self.shows_hidden = False
         self._labels: set[str] = set()
-        self._tests: list[Callable[[EmailMessage], bool]] = []
-        for word in _words(query):
-            name, colon, value = word.partition(":")
-            if colon and re.fullmatch("[a-z0-9]+", name):
-                self._add_operator(name, value)
-            else:
-                self._tests.append(_has_phrase(word, lambda message: f"{_headers(message)} {text_of(message)}"))
+        self._tokens = re.findall(r"""[{}()]|[a-z0-9]+:(?=\S)|"[^"]*"|[^\s{}()"]+""", query)
+        self._test = _all_hold(self._terms(None))
 
-    def _add_operator(self, name: str, value: str) -> None:
+    def _terms(self, closing: str | None) -> list[_Test]:
+        """The terms up to a closing bracket or the end; neighbours of ``OR`` become one."""
+        terms: list[_Test] = []
+        joins = False
+        while self._tokens:
+            token = self._tokens.pop(0)
+            if token == closing:
+                return terms
+            if token == "OR":
+                joins = bool(terms)
+                continue
+            if (term := self._term(token, is_nested=closing is not None)) is not None:
+                terms.append(_any_holds([terms.pop(), term]) if joins else term)
+                joins = False
+        if closing is not None:
+            raise QueryError(f"{closing} is missing")
+        return terms
+
+    def _term(self, token: str, *, is_nested: bool) -> _Test | None:
+        """A term as a test; None where it bounds the whole query."""
+        match token:
+            case "{":
+                return _any_holds(self._terms("}"))
+            case "(":
+                return _all_hold(self._terms(")"))
+            case "}" | ")":
+                raise QueryError(f"{token} closes nothing")
+        if token.startswith("-"):
+            raise QueryError("this search cannot leave out")
+        if not re.fullmatch("[a-z0-9]+:", token):
+            return _has_phrase(token, _searched_text)
+        name = token[:-1]
+        if name in ("from", "to"):
+            return _any_holds(
+                [_has_phrase(value, lambda one: str(one.fields.get(name, ""))) for value in self._values()]
+            )
+        if name == "subject":
+            return _any_holds(
+                [_has_phrase(value, lambda one: str(one.whole.get(name, ""))) for value in self._values()]
+            )
+        (value,) = self._values()
+        if name == "rfc822msgid":
+            wanted = value.strip("<>")
+            return lambda one: str(one.fields.get("Message-ID", "")).strip("<> ") == wanted
+        if is_nested:
+            raise QueryError(f"{name}: is not known in a group by this search")
+        self._add_bound(name, value)
+        return None
+
+    def _values(self) -> list[str]:
+        """What an operator is asked with: one value, or in parentheses several that are joined by ``OR``."""
+        if not self._tokens:
+            raise QueryError("an operator has no value")
+        first = self._tokens.pop(0)
+        if first != "(":
+            return [first.strip('"')]
+        inside: list[str] = []
+        while self._tokens and (token := self._tokens.pop(0)) != ")":
+            inside.append(token.strip('"'))
+        if inside[1::2] != ["OR"] * (len(inside) // 2):
+            raise QueryError("values in parentheses must be joined by OR here")
+        return inside[::2]
+
+    def _add_bound(self, name: str, value: str) -> None:
         match name:
             case "in" | "label" | "is":
                 self._add_place(value.lower())
@@ -89,11 +171,6 @@ class Query:
                 self.after = max(self.after, _moment(value))
             case "before" | "older":
                 self.before = min(self.before, _moment(value))
-            case "rfc822msgid":
-                wanted = value.strip("<>")
-                self._tests.append(lambda message: str(message.get("Message-ID", "")).strip("<> ") == wanted)
-            case "from" | "to" | "subject":
-                self._tests.append(_has_phrase(value, lambda message: str(message.get(name, ""))))
             case _:
                 raise QueryError(f"{name}: is not an operator this search knows")
 
@@ -109,12 +186,9 @@ class Query:
         """Whether a message is a hit, but for hidden folders."""
         if not self._labels <= item.labels or not self.after <= item.sent_at < self.before:
             return False
-        if not self._tests:
+        if self._test is None:
             return True
-        if item.stored is None:
-            return False
-        message = parse(item.stored.raw)
-        return all(test(message) for test in self._tests)
+        return item.stored is not None and self._test(_Searched(item.stored.raw))
 
 
 def search(
@@ -136,18 +210,23 @@ def _all(store: MailStore, account: Account, query: Query) -> Iterator[Listed]:
         yield Listed(past.id, past.sent_at, frozenset({"SENT"}), None)
 
 
-def _words(query: str) -> list[str]:
-    try:
-        return shlex.split(query)
-    except ValueError:
-        return shlex.split(query.replace('"', " ").replace("'", " "))
+def _all_hold(tests: list[_Test]) -> _Test | None:
+    return (lambda message: all(test(message) for test in tests)) if tests else None
+
+
+def _any_holds(tests: list[_Test]) -> _Test:
+    return lambda message: any(test(message) for test in tests)
+
+
+def _searched_text(one: _Searched) -> str:
+    return f"{_headers(one.whole)} {text_of(one.whole)}"
 
 
 def _headers(message: EmailMessage) -> str:
     return " ".join(str(message.get(name, "")) for name in ("From", "To", "Cc", "Subject"))
 
 
-def _has_phrase(phrase: str, text: Callable[[EmailMessage], str]) -> Callable[[EmailMessage], bool]:
+def _has_phrase(phrase: str, text: Callable[[_Searched], str]) -> _Test:
     wanted = f" {_plain(phrase)} "
     return lambda message: wanted in f" {_plain(text(message))} "
 

@@ -2,7 +2,8 @@
 
 Paths, parameters and answers follow the Gmail v1 discovery document; errors have its two
 levels. What Gmail itself rejects is rejected here, so that a test cannot pass on a call
-the real service would refuse. Tokens are in ``google_tokens``, search in ``gmail_search``.
+the real service would refuse. Tokens are in ``google_tokens``, search in ``gmail_search``,
+what changed in ``gmail_changes``, errors in ``gmail_errors``.
 """
 
 import base64
@@ -17,6 +18,8 @@ from aiohttp import web
 
 from placement_pipeline.sandbox import access_tokens
 from placement_pipeline.sandbox.accounts import Account, PastMessage
+from placement_pipeline.sandbox.gmail_changes import HISTORY_TYPES, newest_id, records_since
+from placement_pipeline.sandbox.gmail_errors import GmailError, ScopeError, answer_errors, wire_error
 from placement_pipeline.sandbox.gmail_search import (
     SYSTEM_LABELS,
     Query,
@@ -26,39 +29,35 @@ from placement_pipeline.sandbox.gmail_search import (
     user_folders,
     user_label_id,
 )
-from placement_pipeline.sandbox.google_tokens import TOKEN_PREFIX, GoogleTokens
+from placement_pipeline.sandbox.google_tokens import SCOPE_ROOT, TOKEN_PREFIX, GoogleTokens
 from placement_pipeline.sandbox.mail_text import parse, text_of
 from placement_pipeline.sandbox.mailstore import StoredMessage
 from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
-from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
+from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
 
 _MAX_MESSAGE_BYTES = 36_700_160  # maxSize of messages.send in the discovery document
-_STATUS_WORDS = {
-    400: ("INVALID_ARGUMENT", "invalidArgument", "Invalid argument."),
-    401: ("UNAUTHENTICATED", "authError", "Invalid Credentials"),
-    403: ("PERMISSION_DENIED", "forbidden", "Delegation denied"),
-    404: ("NOT_FOUND", "notFound", "Requested entity was not found."),
-    429: ("RESOURCE_EXHAUSTED", "rateLimitExceeded", "User-rate limit exceeded."),
-    500: ("INTERNAL", "backendError", "Internal error encountered."),
-    503: ("UNAVAILABLE", "backendError", "The service is currently unavailable."),
+#: Any one of these opens a method (the discovery document's ``scopes``).
+_READING = {"https://mail.google.com/", *(f"{SCOPE_ROOT}gmail.{name}" for name in ("modify", "readonly"))}
+_METADATA = {f"{SCOPE_ROOT}gmail.metadata"}
+_SENDING = {"https://mail.google.com/", *(f"{SCOPE_ROOT}gmail.{name}" for name in ("modify", "compose", "send"))}
+_SCOPES = {
+    "gmail.messages.send": _SENDING,
+    "gmail.messages.list": _READING | _METADATA,
+    "gmail.messages.get": _READING | _METADATA,
+    "gmail.labels.list": _READING | _METADATA | {f"{SCOPE_ROOT}gmail.labels"},
+    "gmail.getProfile": _READING | _METADATA | {f"{SCOPE_ROOT}gmail.compose"},
+    "gmail.history.list": _READING | _METADATA,
+    "gmail.settings.sendAs.list": _READING | {f"{SCOPE_ROOT}gmail.settings.basic"},
 }
-
-
-class GmailError(Exception):
-    """A call that Gmail answers with an error."""
-
-    def __init__(self, status: int, message: str | None = None, reason: str | None = None) -> None:
-        super().__init__(message or str(status))
-        self.status, self.message, self.reason = status, message, reason
 
 
 class GoogleWire:
     """Gmail's API and Google's token endpoint on one server."""
 
     def __init__(self, office: PostOffice, tokens: GoogleTokens, faults: WireFaults) -> None:
-        self._office, self._store = office, office.store
+        self._office, self._store, self._faults = office, office.store, faults
         self.app = web.Application(
-            middlewares=[middleware(faults, wire_error), _answer_errors], client_max_size=2 * _MAX_MESSAGE_BYTES
+            middlewares=[middleware(faults, wire_error), answer_errors], client_max_size=2 * _MAX_MESSAGE_BYTES
         )
         tokens.add_routes(self.app)
         root = "/gmail/v1/users/{userId}"
@@ -82,6 +81,8 @@ class GoogleWire:
         user = request.match_info["userId"]
         if user not in ("me", account.address):
             raise GmailError(403, f"Delegation denied for {account.address}")
+        if not _SCOPES[operation_of(request)].intersection(grant.scope.split() if grant else ()):
+            raise ScopeError
         return account
 
     async def _send(self, request: web.Request) -> web.Response:
@@ -138,6 +139,9 @@ class GoogleWire:
             set(request.query.getall("labelIds", [])),
             request.query.get("includeSpamTrash", "").lower() == "true",
         )
+        if request.query.get("q"):  # a listing by label alone does not go through the index
+            indexed_at = datetime.now(UTC) - timedelta(seconds=self._faults.gmail_index_seconds)
+            hits = [hit for hit in hits if hit.sent_at <= indexed_at]
         answer: dict[str, Any] = {"resultSizeEstimate": len(hits)}
         if page := hits[start : start + size]:
             answer["messages"] = [{"id": hit.id, "threadId": hit.id} for hit in page]
@@ -199,23 +203,27 @@ class GoogleWire:
                 "emailAddress": account.address,
                 "messagesTotal": total,
                 "threadsTotal": total,
-                "historyId": str(max((m.order for m in messages), default=1)),
+                "historyId": str(newest_id(self._store, account)),
             }
         )
 
     async def _history(self, request: web.Request) -> web.Response:
         account = self._account(request)
-        messages = self._store.messages(account.address)
-        newest = max((m.order for m in messages), default=1)
-        start = request.query.get("startHistoryId", "")
-        if not start.isdecimal():
+        size, start = _page(request, default=100)
+        since = request.query.get("startHistoryId", "")
+        if not since.isdecimal():
             raise GmailError(400, "Missing parameter: startHistoryId")
-        if not 1 <= int(start) <= newest:
+        if not self._store.remembered_from(account.address) <= int(since) <= newest_id(self._store, account):
             raise GmailError(404)
-        changes = sorted((m for m in messages if m.order > int(start)), key=lambda m: m.order)
-        answer: dict[str, Any] = {"historyId": str(newest)}
-        if changes:
-            answer["history"] = [_change(message) for message in changes]
+        types = set(request.query.getall("historyTypes", [])) or set(HISTORY_TYPES)
+        if not types <= set(HISTORY_TYPES):
+            raise GmailError(400, "Invalid value at 'history_types'")
+        records = records_since(self._store, account, int(since), types, request.query.get("labelId"))
+        answer: dict[str, Any] = {"historyId": str(newest_id(self._store, account))}
+        if page := records[start : start + size]:
+            answer["history"] = page
+        if len(records) > start + size:
+            answer["nextPageToken"] = _page_token(start + size)
         return web.json_response(answer)
 
     async def _send_as(self, request: web.Request) -> web.Response:
@@ -233,47 +241,6 @@ class GoogleWire:
             for address in (account.address, *account.aliases)
         ]
         return web.json_response({"sendAs": entries})
-
-
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Any) -> web.StreamResponse:
-    try:
-        return await handler(request)  # type: ignore[no-any-return]
-    except GmailError as error:
-        return _error(error.status, error.message, error.reason)
-    except web.HTTPNotFound:
-        return _error(404)
-
-
-def wire_error(status: int, retry_after_seconds: float | None) -> web.Response:
-    """Gmail's answer when the wire, not the call, is at fault."""
-    message = None
-    headers = {}
-    if status == 429 and retry_after_seconds is not None:
-        until = datetime.now(UTC) + timedelta(seconds=retry_after_seconds)
-        message = f"User-rate limit exceeded.  Retry after {until.isoformat(timespec='milliseconds')[:-6]}Z"
-    if retry_after_seconds is not None:
-        headers["Retry-After"] = f"{retry_after_seconds:g}"
-    answer = _error(status, message)
-    answer.headers.update(headers)
-    return answer
-
-
-def _error(status: int, message: str | None = None, reason: str | None = None) -> web.Response:
-    word, usual_reason, usual_message = _STATUS_WORDS.get(status, ("UNKNOWN", "backendError", "Backend Error"))
-    message = message or usual_message
-    detail = {"message": message, "domain": "global", "reason": reason or usual_reason}
-    if status == 401:
-        detail |= {"location": "Authorization", "locationType": "header"}
-        message = (
-            "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-            "valid authentication credential."
-        )
-    if status == 429:
-        detail["domain"] = "usageLimits"
-    return web.json_response(
-        {"error": {"code": status, "message": message, "errors": [detail], "status": word}}, status=status
-    )
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
@@ -339,9 +306,3 @@ def _payload(part: MIMEPart, part_id: str) -> dict[str, Any]:
 def _bytes_of(part: MIMEPart) -> bytes:
     content = part.get_payload(decode=True)
     return content if isinstance(content, bytes) else b""
-
-
-def _change(message: StoredMessage) -> dict[str, Any]:
-    reference = {"id": message.id, "threadId": message.id, "labelIds": sorted(labels_of(message))}
-    short = {"id": message.id, "threadId": message.id}
-    return {"id": str(message.order), "messages": [short], "messagesAdded": [{"message": reference}]}

@@ -4,6 +4,8 @@ Answers and errors as RFC 6749 and 7523 have them in Google's words; what an acc
 then opens is in ``google``.
 """
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -13,11 +15,14 @@ from placement_pipeline.sandbox import access_tokens
 from placement_pipeline.sandbox.mailstore import Account, MailStore
 
 TOKEN_PREFIX = "ya29."
+SCOPE_ROOT = "https://www.googleapis.com/auth/"
 CLIENT_ID = "sandbox.apps.googleusercontent.example"
 CLIENT_SECRET = "sandbox-google-secret"
 SERVICE_ACCOUNT = "placement@sandbox.iam.gserviceaccount.example"
 _LIFETIME_SECONDS = 3599
 _AUDIENCE = "https://oauth2.googleapis.com/token"
+_CLOCK_SKEW_SECONDS = 300
+_LONGEST_ASSERTION_SECONDS = 3600
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -60,14 +65,27 @@ class GoogleTokens:
             return _error(400, "invalid_grant", "Bad Request")
         if account.is_revoked or account.is_broken:
             return _error(400, "invalid_grant", "Token has been expired or revoked.")
-        return _granted(account, fields.get("scope", "https://www.googleapis.com/auth/gmail.modify"))
+        consented = scopes_of(account)
+        wanted = fields.get("scope", "").split() or consented
+        if not set(wanted) <= set(consented):
+            return _error(400, "invalid_scope", "Bad Request")
+        return _granted(account, " ".join(wanted))
 
     def _delegate(self, assertion: str, endpoint: str) -> web.Response:
         try:
             # google-auth names Google's own endpoint as audience, whatever the token_uri is.
-            claims = jwt.decode(assertion, self._public_pem, audience=[_AUDIENCE, endpoint])  # type: ignore[no-untyped-call]
+            claims = jwt.decode(  # type: ignore[no-untyped-call]
+                assertion, self._public_pem, audience=[_AUDIENCE, endpoint], clock_skew_in_seconds=10**9
+            )
         except ValueError:
             return _error(400, "invalid_grant", "Invalid JWT Signature.")
+        if not _is_timely(claims["iat"], claims["exp"]):
+            return _error(
+                400,
+                "invalid_grant",
+                "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+                "Check your iat and exp values in the JWT claim.",
+            )
         if claims.get("iss") != SERVICE_ACCOUNT:
             return _error(400, "invalid_grant", "Invalid grant: account not found")
         account = self._store.accounts.get(str(claims.get("sub", "")))
@@ -81,6 +99,11 @@ class GoogleTokens:
                 "or client not authorized for any of the scopes requested.",
             )
         return _granted(account, str(claims.get("scope", "")))
+
+
+def scopes_of(account: Account) -> list[str]:
+    """The scopes the owner of an account has consented to, in full."""
+    return [scope if "://" in scope else f"{SCOPE_ROOT}{scope}" for scope in account.scopes]
 
 
 def private_pem(key: RSAPrivateKey) -> bytes:
@@ -103,8 +126,16 @@ def service_account_info(key: RSAPrivateKey, token_uri: str) -> dict[str, str]:
     }
 
 
+def _is_timely(issued_at: float, expires_at: float) -> bool:
+    now = datetime.now(UTC).timestamp()
+    return (
+        issued_at - _CLOCK_SKEW_SECONDS <= now <= expires_at + _CLOCK_SKEW_SECONDS
+        and expires_at - issued_at <= _LONGEST_ASSERTION_SECONDS
+    )
+
+
 def _granted(account: Account, scope: str) -> web.Response:
-    token = access_tokens.mint(TOKEN_PREFIX, account.address, _LIFETIME_SECONDS)
+    token = access_tokens.mint(TOKEN_PREFIX, account.address, _LIFETIME_SECONDS, scope=scope)
     return web.json_response(
         {"access_token": token, "expires_in": _LIFETIME_SECONDS, "scope": scope, "token_type": "Bearer"}
     )

@@ -28,7 +28,7 @@ __all__ = [
     "StoredMessage",
 ]
 
-Event = Literal["added", "changed", "moved"]
+Event = Literal["added", "changed", "moved", "removed"]
 Clock = Callable[[], datetime]
 
 
@@ -68,6 +68,21 @@ class StoredMessage:
     order: int
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one message.
+
+    Attributes:
+        event: what.
+        before: the message before it; None where it is new.
+        after: the message after it, or as it was when it was removed; its ``order`` is the change's.
+    """
+
+    event: Event
+    before: StoredMessage | None
+    after: StoredMessage
+
+
 class MailStore:
     """The messages of every account."""
 
@@ -81,6 +96,9 @@ class MailStore:
         self._next_uid: dict[tuple[str, str], int] = {}
         self._renumberings: Counter[str] = Counter()
         self._order = 0
+        self._changes: dict[str, list[Change]] = {address: [] for address in accounts}
+        self._forgotten: dict[str, int] = {}
+        self._removed: set[tuple[str, str]] = set()
         self._watchers: list[Callable[[Event, StoredMessage], None]] = []
 
     def account_by_refresh_token(self, token: str) -> Account | None:
@@ -104,6 +122,23 @@ class MailStore:
     def get(self, address: str, message_id: str) -> StoredMessage | None:
         """One message, or None."""
         return self._messages[address].get(message_id)
+
+    def has_had(self, address: str, message_id: str) -> bool:
+        """Whether an account has a message or had it before it was removed."""
+        return message_id in self._messages[address] or (address, message_id) in self._removed
+
+    def changes(self, address: str) -> list[Change]:
+        """Every change in an account that it still remembers, oldest first."""
+        return list(self._changes[address])
+
+    def remembered_from(self, address: str) -> int:
+        """The ``order`` from which on an account remembers every change; 1 where it never forgot any."""
+        return self._forgotten.get(address, 1)
+
+    def forget_changes(self, address: str) -> None:
+        """Let an account forget its changes: what someone knows of it is too old now, even if nothing has changed."""
+        self._journal.append("forgotten", account=address)
+        self._forget(address)
 
     def add(
         self,
@@ -183,6 +218,16 @@ class MailStore:
         """The UID that the next message of a folder will have."""
         return self._next_uid.get((address, folder), 1)
 
+    def remove(self, address: str, message_id: str) -> None:
+        """Take a message away for good.
+
+        Raises:
+            NoSuchMessageError: there is no such message.
+        """
+        if self.get(address, message_id) is None:
+            raise NoSuchMessageError(f"no message {message_id}")
+        self._record("removed", id=message_id, account=address)
+
     def keep_sent(self, address: str, message_id: str, raw: bytes, at: datetime) -> StoredMessage:
         """File the Sent copy of a submission, or turn the draft of this id into it.
 
@@ -220,6 +265,10 @@ class MailStore:
                 return self._put("moved", replace(message, folder=entry["folder"], category=entry["category"], uid=uid))
             case "renumbered":
                 self._renumber(entry["account"])
+            case "removed":
+                return self._put("removed", self._messages[entry["account"]][entry["id"]])
+            case "forgotten":
+                self._forget(entry["account"])
         return None
 
     def _renumber(self, address: str) -> None:
@@ -246,10 +295,21 @@ class MailStore:
     def _put(self, event: Event, message: StoredMessage) -> StoredMessage:
         self._order += 1
         message = replace(message, order=self._order)
-        self._messages[message.account][message.id] = message
+        messages = self._messages[message.account]
+        self._changes[message.account].append(Change(event, messages.get(message.id), message))
+        if event == "removed":
+            del messages[message.id]
+            self._removed.add((message.account, message.id))
+        else:
+            messages[message.id] = message
         for watcher in self._watchers:
             watcher(event, message)
         return message
+
+    def _forget(self, address: str) -> None:
+        self._order += 1
+        self._forgotten[address] = self._order
+        self._changes[address].clear()
 
     def _take_uid(self, address: str, folder: str) -> int:
         uid = self.next_uid(address, folder)

@@ -274,8 +274,8 @@ class PostOffice:
 
     def _is_settled(self, submission: Submission, recipient: str) -> bool:
         account = self.store.account_of(recipient)
-        delivered = account and self.store.get(account.address, derive("delivered", submission.id, recipient))
-        bounced = self.store.get(submission.account, derive("bounced", submission.id, recipient))
+        delivered = account and self.store.has_had(account.address, derive("delivered", submission.id, recipient))
+        bounced = self.store.has_had(submission.account, derive("bounced", submission.id, recipient))
         return bool(delivered or bounced)
 
     async def _hand_over(self, submission: Submission, recipient: str) -> None:

@@ -3,7 +3,7 @@
 Every provider's server asks here before and after it does its work, so one rule language
 serves HTTP and IMAP. What a *mailbox* or a *domain* has wrong is no matter of the wire:
 that is planted in the world. Rules that are set while the sandbox runs are not kept
-over a restart.
+over a restart; that a mailbox has forgotten its history is (``MailStore.forget_changes``).
 
 Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.list``,
 ``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``;
@@ -36,6 +36,7 @@ class WireFaults:
 
     def __init__(self, wire: Wire) -> None:
         self.latency_ms = wire.latency_ms
+        self.gmail_index_seconds = wire.gmail_index_seconds
         self.calls: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
         self._random = random.Random(wire.random_seed)  # noqa: S311 - repeatable trouble, not secrecy
@@ -48,9 +49,9 @@ class WireFaults:
         self._rules.append((rule, rule.count))
 
     def clear(self) -> None:
-        """Take every rule and the latency away."""
+        """Take every rule and every delay away."""
         self._rules.clear()
-        self.latency_ms = 0
+        self.latency_ms = self.gmail_index_seconds = 0
 
     def take(self, operation: str) -> WireRule | None:
         """Count a call and return the rule that hits it, using the rule up by one."""

@@ -72,6 +72,7 @@ class Mailbox(_Section):
         sync: how Pipedrive is joined to it (the fault ``smart_bcc`` overrides it).
         route: who sends its probes.
         past: its history; an alias shares its account's.
+        scopes: Google only: what its owner has consented to, as ``gmail.send``; by default what is needed.
     """
 
     address: str = Field(pattern=_ADDRESS)
@@ -79,6 +80,7 @@ class Mailbox(_Section):
     sync: SyncMode = SyncMode.TWO_WAY
     route: Route = Route.MAILBOX
     past: Past = Past()
+    scopes: tuple[str, ...] | None = None
 
     @property
     def login(self) -> str:
@@ -120,6 +122,7 @@ class Seed(_Section):
         strictness: how little it forgives a sender without history.
         junk_folder: regional only: what the junk folder is called.
         sign_in: regional only: what its IMAP server takes: a password, or access tokens alone.
+        scopes: as a mailbox's.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -129,6 +132,7 @@ class Seed(_Section):
     strictness: float = Field(default=0.5, ge=0, le=1)
     junk_folder: str = "Junk"
     sign_in: Literal["password", "xoauth2"] = "password"
+    scopes: tuple[str, ...] | None = None
 
     @property
     def hosted_at(self) -> Host:
@@ -208,9 +212,14 @@ class WireRule(_Section):
 
 
 class Wire(_Section):
-    """How the providers' APIs behave on the wire."""
+    """How the providers' APIs behave on the wire.
+
+    Attributes:
+        gmail_index_seconds: how long Gmail's search does not know a message that has come.
+    """
 
     latency_ms: float = Field(default=0, ge=0)
+    gmail_index_seconds: float = Field(default=0, ge=0)
     random_seed: int = 1
     rules: tuple[WireRule, ...] = ()
 

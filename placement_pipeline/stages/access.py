@@ -15,17 +15,21 @@ from pydantic import SecretStr
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import SignInError
-from placement_pipeline.connectors.gmail import GmailHistoryReader, GmailSeedReader, GmailSender
+from placement_pipeline.connectors.gmail import GmailSender
+from placement_pipeline.connectors.gmail_bounces import GmailBounceReader
+from placement_pipeline.connectors.gmail_history import GmailHistoryReader
+from placement_pipeline.connectors.gmail_seed import GmailSeedReader
 from placement_pipeline.connectors.gmail_wire import GmailApi
-from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
+from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
 from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.imap_sign_in import refresh_grant
-from placement_pipeline.connectors.mail import HistoryReader, SeedReader, Sender
+from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.pipedrive import Pipedrive
+from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
@@ -52,6 +56,8 @@ class Access:
         self._settings = settings
         self._client = client
         self._tokens = cache(self._grant)
+        self._google_users = cache(self._google_user)
+        self._google_delegates = cache(self._google_delegate)
         self._microsoft = cache(self._microsoft_app)
         self._imap_tokens: dict[str, TokenSource] = {}
         self._resolvers: list[DnsResolver] = []
@@ -62,9 +68,9 @@ class Access:
         Raises:
             SignInError: the secrets hold no way to sign in to it.
         """
-        tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
-            return GmailSender(self._gmail, tokens, who)
+            return GmailSender(self._gmail, *self._google_mailbox(mailbox, READ_AND_SEND), self.meter)
+        tokens, address, who = self._mailbox_grant(mailbox)
         return GraphSender(self._graph, tokens, who, address)
 
     async def history_reader(self, mailbox: RosterEntry) -> HistoryReader:
@@ -73,10 +79,20 @@ class Access:
         Raises:
             SignInError: the secrets hold no way to sign in to it.
         """
-        tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
-            return GmailHistoryReader(self._gmail, tokens, who)
+            return GmailHistoryReader(self._gmail, *self._google_mailbox(mailbox, READ_ONLY), self.meter)
+        tokens, address, who = self._mailbox_grant(mailbox)
         return GraphHistoryReader(self._graph, tokens, who, address)
+
+    async def bounce_reader(self, mailbox: RosterEntry) -> BounceReader | None:
+        """The mailbox as something that is told what could not be delivered; None where nothing tells us.
+
+        Raises:
+            SignInError: the secrets hold no way to sign in to it.
+        """
+        if mailbox.provider is MailProvider.GOOGLE:
+            return GmailBounceReader(self._gmail, *self._google_mailbox(mailbox, READ_ONLY), self.meter)
+        return None
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
         """The seed as something that is looked into.
@@ -87,7 +103,7 @@ class Access:
         who = f"Seed {seed.id}"
         match seed.family:
             case ProviderFamily.GMAIL | ProviderFamily.GOOGLE_WORKSPACE:
-                return GmailSeedReader(self._gmail, self._seed_grant(seed, who)[0], who)
+                return GmailSeedReader(self._gmail, self._google_seed(seed, who), who, self.meter.branch())
             case ProviderFamily.MICROSOFT365 | ProviderFamily.OUTLOOK_COM:
                 tokens, address = self._seed_grant(seed, who)
                 return GraphSeedReader(self._graph, tokens, who, address)
@@ -116,17 +132,40 @@ class Access:
         for resolver in self._resolvers:
             await resolver.aclose()
 
-    def _grant(
-        self, account: str, provider: MailProvider, who: str, google_scopes: tuple[str, ...] = READ_AND_SEND
-    ) -> tuple[TokenSource, str | None]:
-        """Tokens of an account, and its address where the token is not the account's own."""
+    def _google_mailbox(self, mailbox: RosterEntry, scopes: tuple[str, ...]) -> tuple[GoogleGrant, str]:
+        """The grant of a mailbox's account, and what messages call the mailbox.
+
+        Args:
+            mailbox: hosted at Google.
+            scopes: what a delegated token is asked for. A user's own grant is the same one for every use, and is held
+                against what sending needs.
+        """
+        who = f"Mailbox {mailbox.mailbox_id}"
+        account = mailbox.account_address
         secret = self._settings.secrets.mailboxes.get(account.lower())
-        if provider is MailProvider.GOOGLE:
-            if secret is not None:
-                return self._google.user_grant(secret.refresh_token.get_secret_value(), who), None
-            if self._settings.secrets.google_service_account_file is not None:
-                return self._google.delegated(account, who, google_scopes), None
+        if secret is not None:
+            return self._google_users(secret.refresh_token.get_secret_value(), who, READ_AND_SEND), who
+        return self._google_delegates(account, who, scopes), who
+
+    def _google_seed(self, seed: Seed, who: str) -> GoogleGrant:
+        secret = self._settings.secrets.seeds.get(seed.id)
+        if secret is not None and secret.refresh_token is not None:
+            return self._google_users(secret.refresh_token.get_secret_value(), who, READ_ONLY)
+        if seed.family is ProviderFamily.GMAIL:
+            raise _no_secret(who, f"secrets.seeds.{seed.id}.refresh_token")
+        return self._google_delegates(seed.address, who, READ_ONLY)
+
+    def _google_user(self, refresh_token: str, who: str, needed: tuple[str, ...]) -> GoogleGrant:
+        return self._google.user_grant(refresh_token, who, needed)
+
+    def _google_delegate(self, account: str, who: str, scopes: tuple[str, ...]) -> GoogleGrant:
+        if self._settings.secrets.google_service_account_file is None:
             raise _no_secret(who, "a refresh_token in the secrets, or secrets.google_service_account_file")
+        return self._google.delegated(account, who, scopes)
+
+    def _grant(self, account: str, who: str) -> tuple[TokenSource, str | None]:
+        """Tokens of a Microsoft account, and its address where the token is not the account's own."""
+        secret = self._settings.secrets.mailboxes.get(account.lower())
         if secret is not None:
             return self._microsoft().user_grant(secret.refresh_token.get_secret_value(), who), None
         return self._app_only, account
@@ -134,20 +173,17 @@ class Access:
     def _mailbox_grant(self, mailbox: RosterEntry) -> tuple[TokenSource, str | None, str]:
         """Tokens of a mailbox's account, its address as in ``_grant``, and what messages call the mailbox."""
         who = f"Mailbox {mailbox.mailbox_id}"
-        return *self._tokens(mailbox.account_address, mailbox.provider, who), who
+        return *self._tokens(mailbox.account_address, who), who
 
     def _seed_grant(self, seed: Seed, who: str) -> tuple[TokenSource, str | None]:
         secret = self._settings.secrets.seeds.get(seed.id)
         token = secret.refresh_token if secret else None
         if token is None:
-            provider = MailProvider.GOOGLE if seed.family in _GOOGLE_FAMILIES else MailProvider.MICROSOFT365
-            if seed.family in (ProviderFamily.GMAIL, ProviderFamily.OUTLOOK_COM):
+            if seed.family is ProviderFamily.OUTLOOK_COM:
                 raise _no_secret(who, f"secrets.seeds.{seed.id}.refresh_token")
-            if secret and secret.tenant and provider is MailProvider.MICROSOFT365:
+            if secret and secret.tenant:
                 return self._microsoft(secret.tenant).app_only(who), seed.address
-            return self._tokens(seed.address, provider, who, READ_ONLY)
-        if seed.family in _GOOGLE_FAMILIES:
-            return self._google.user_grant(token.get_secret_value(), who), None
+            return self._tokens(seed.address, who)
         tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else secret and secret.tenant
         return self._microsoft(tenant).user_grant(token.get_secret_value(), who), None
 
@@ -186,7 +222,9 @@ class Access:
 
     @cached_property
     def _gmail(self) -> GmailApi:
-        return GmailApi(self._settings.endpoints.gmail_api, self._client)
+        quotas = self._settings.quotas
+        quota = Quota(quotas.gmail_mailbox_units, quotas.gmail_project_units)
+        return GmailApi(self._settings.endpoints.gmail_api, self._client, quota)
 
     @cached_property
     def _graph(self) -> GraphApi:
@@ -201,6 +239,7 @@ class Access:
             _plain(secrets.google_client_secret),
             secrets.google_service_account_file,
             endpoints.ca_bundle,
+            meter=self.meter,
         )
 
     @cached_property
@@ -221,9 +260,6 @@ class Access:
             endpoints.graph_api,
             endpoints.ca_bundle,
         )
-
-
-_GOOGLE_FAMILIES = (ProviderFamily.GMAIL, ProviderFamily.GOOGLE_WORKSPACE)
 
 
 @asynccontextmanager

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
+from placement_pipeline.connectors.mail import ScopedGrant
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.auth.dns import CannotTell, Resolver
 from placement_pipeline.domain.reputation.answers import ListKind
@@ -63,7 +63,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     lists = (*place.settings.link_lists, *place.settings.address_lists)
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
-    checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
+    checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
     if mailboxes.health is Health.WELL:
         checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -103,9 +103,26 @@ async def _answer(subject: str, check: Awaitable[str]) -> Line:
     try:
         return Line(subject, Health.WELL, await check)
     except ConnectorError as error:
-        # A connector's message begins with whom it is about, as our line does.
-        who, _, rest = str(error).partition(": ")
-        return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
+        return _complaint(subject, error)
+
+
+def _complaint(subject: str, error: ConnectorError) -> Line:
+    # A connector's message begins with whom it is about, as our line does.
+    who, _, rest = str(error).partition(": ")
+    return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
+
+
+async def _with_spare_scopes(line: Line, proven: object) -> Line:
+    """The line of a sign-in that works, and a warning where its grant allows more than its use needs."""
+    scopes = await proven.scopes() if isinstance(proven, ScopedGrant) else None
+    if scopes is None or not scopes.spare:
+        return line
+    spare = ", ".join(scopes.spare)
+    return replace(
+        line,
+        health=Health.WARNING,
+        message=f"{line.message}; the grant allows more than is needed ({spare}): consent again without it",
+    )
 
 
 def _count_mailboxes(place: Workplace) -> str:
@@ -146,27 +163,33 @@ def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEnt
     return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
-async def _seed(place: Workplace, access: Access, seed: Seed) -> Line:
-    async def check() -> str:
+async def examine_seed(access: Access, seed: Seed) -> Line:
+    """Sign in to a seed, and hold what its grant allows against what reading needs."""
+    subject = f"seed {seed.id}"
+    try:
         reader = await access.seed_reader(seed)
-        reading = await reader.sweep(place.now() - timedelta(hours=1), frozenset(), lambda _: False)
-        return f"{seed.family}, {len(reading.messages)} messages in the last hour"
+        line = Line(subject, Health.WELL, f"{seed.family}, {await reader.prove()}")
+        return await _with_spare_scopes(line, reader)
+    except ConnectorError as error:
+        return _complaint(subject, error)
 
-    return await _answer(f"seed {seed.id}", check())
+
+async def examine_sign_in(access: Access, entry: RosterEntry) -> Line:
+    """Sign in to a mailbox, and hold what its grant allows against what sending needs; nothing is sent."""
+    subject = f"mailbox {entry.mailbox_id}"
+    try:
+        sender = await access.sender(entry)
+        return await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
+    except ConnectorError as error:
+        return _complaint(subject, error)
 
 
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
-    async def check() -> str:
-        reader = await access.history_reader(entry)
-        history = await reader.read_sent(place.now(), lambda _: False)
-        return f"{history.sent_30_days_count} sent in the last 30 days"
-
-    subject = f"mailbox {entry.mailbox_id}"
-    line = await _answer(subject, check())
+    line = await examine_sign_in(access, entry)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
-    if line.health is Health.WELL and (hole := _find_hole(place, entry)):
-        return Line(subject, Health.ILL, f"{who}: {hole}")
-    return Line(subject, line.health, f"{who}: {line.message}")
+    if line.health is not Health.ILL and (hole := _find_hole(place, entry)):
+        return replace(line, health=Health.ILL, message=f"{who}: {hole}")
+    return replace(line, message=f"{who}: {line.message}")
 
 
 def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:

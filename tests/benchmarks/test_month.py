@@ -106,7 +106,8 @@ def test_the_memory_of_a_month_does_not_grow_with_its_mailboxes(
 
     with capsys.disabled():
         sys.stdout.write(
-            f"\nPeak memory: {peaks[FEW] / 2**20:.0f} MiB with {FEW} mailboxes, {peaks[MANY] / 2**20:.0f} MiB with {MANY}\n"
+            f"\nPeak memory: {peaks[FEW] / 2**20:.0f} MiB with {FEW} mailboxes,"
+            f" {peaks[MANY] / 2**20:.0f} MiB with {MANY}\n"
         )
     assert peaks[MANY] < MOST_BYTES
     assert peaks[MANY] <= MOST_GROWTH * peaks[FEW]

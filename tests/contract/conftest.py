@@ -1,6 +1,6 @@
 """The sandbox in a thread, with a small world that has one of each thing the connectors meet."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from itertools import count
@@ -11,9 +11,12 @@ import pytest
 import stamina
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.gmail import GmailHistoryReader, GmailSeedReader, GmailSender
+from placement_pipeline.connectors.gmail import GmailSender
+from placement_pipeline.connectors.gmail_bounces import GmailBounceReader
+from placement_pipeline.connectors.gmail_history import GmailHistoryReader
+from placement_pipeline.connectors.gmail_seed import GmailSeedReader
 from placement_pipeline.connectors.gmail_wire import GmailApi
-from placement_pipeline.connectors.google_sign_in import GoogleApp
+from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
 from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
@@ -21,16 +24,20 @@ from placement_pipeline.connectors.imap_sign_in import refresh_grant
 from placement_pipeline.connectors.mail import Reading, SeedReader, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
 from placement_pipeline.sandbox import google_tokens, imap_tokens, microsoft_tokens
 from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.mailstore import StoredMessage
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world import WireRule, World
 
 ANNA = "anna@acme.example"
 COLD = "carl@acme.example"
 REVOKED_GOOGLE = "rita@acme.example"
+SEND_ONLY = "sara@acme.example"
+WIDE = "will@acme.example"
 MIA = "mia@globex.example"
 REVOKED_MICROSOFT = "rolf@globex.example"
 
@@ -64,6 +71,13 @@ WORLD: dict[str, Any] = {
             "mailboxes": [{"address": MIA, "past": {"weeks": 20, "weekly_sent": 40}}],
         },
         {"id": 5, "name": "Rolf Revoked", "email": REVOKED_MICROSOFT, "mailboxes": [{"address": REVOKED_MICROSOFT}]},
+        {
+            "id": 6,
+            "name": "Sara Sendonly",
+            "email": SEND_ONLY,
+            "mailboxes": [{"address": SEND_ONLY, "scopes": ["gmail.send"]}],
+        },
+        {"id": 7, "name": "Will Wide", "email": WIDE, "mailboxes": [{"address": WIDE, "scopes": ["gmail.modify"]}]},
     ],
     "seeds": [
         {"id": seed_id, "address": f"{seed_id}@{domain}.example", "family": family, **more}
@@ -72,6 +86,7 @@ WORLD: dict[str, Any] = {
             ("gmail-01", "gmail-seed", "gmail", {}),
             ("gmail-moved", "gmail-seed", "gmail", {}),
             ("gmail-broken", "gmail-seed", "gmail", {}),
+            ("gmail-wide", "gmail-seed", "gmail", {"scopes": ["gmail.readonly", "https://mail.google.com/"]}),
             ("workspace-rule", "northwind", "google_workspace", {}),
             ("m365-01", "contoso", "microsoft365", {}),
             ("m365-moved", "contoso", "microsoft365", {}),
@@ -147,11 +162,13 @@ class Doors:
     client: httpx.AsyncClient
 
     def __post_init__(self) -> None:
-        self.gmail = GmailApi(self.sandbox.endpoints.gmail_api, self.client)
+        self.meter = Meter()
+        self.gmail = GmailApi(self.sandbox.endpoints.gmail_api, self.client, Quota(10**9, 10**9))
         self.graph = GraphApi(self.sandbox.endpoints.graph_api, self.client)
 
     def google_app(self, client_secret: str = google_tokens.CLIENT_SECRET) -> GoogleApp:
-        return GoogleApp(self.sandbox.endpoints.google_token, google_tokens.CLIENT_ID, client_secret)
+        endpoint = self.sandbox.endpoints.google_token
+        return GoogleApp(endpoint, google_tokens.CLIENT_ID, client_secret, meter=self.meter)
 
     def microsoft_app(self, tenant: str = microsoft_tokens.TENANT, **more: str) -> MicrosoftApp:
         values = {"client_id": microsoft_tokens.CLIENT_ID, "client_secret": microsoft_tokens.CLIENT_SECRET} | more
@@ -167,14 +184,22 @@ class Doors:
     def refresh_token(self, address: str) -> str:
         return self.sandbox.office.store.accounts[address].refresh_token
 
-    def google_tokens(self, address: str, who: str = "mailbox 1") -> TokenSource:
-        return self.google_app().user_grant(self.refresh_token(address), who)
+    def google_tokens(self, address: str, who: str = "mailbox 1", needed: Sequence[str] = READ_AND_SEND) -> GoogleGrant:
+        return self.google_app().user_grant(self.refresh_token(address), who, needed)
 
-    def gmail_sender(self, address: str, tokens: TokenSource | None = None) -> GmailSender:
-        return GmailSender(self.gmail, tokens or self.google_tokens(address), "mailbox 1")
+    def gmail_sender(self, address: str, tokens: GoogleGrant | None = None) -> GmailSender:
+        return GmailSender(self.gmail, tokens or self.google_tokens(address), "mailbox 1", self.meter)
 
     def gmail_history(self, address: str) -> GmailHistoryReader:
-        return GmailHistoryReader(self.gmail, self.google_tokens(address), "mailbox 1")
+        return GmailHistoryReader(self.gmail, self.google_tokens(address), "mailbox 1", self.meter)
+
+    def gmail_bounces(self, address: str) -> GmailBounceReader:
+        return GmailBounceReader(self.gmail, self.google_tokens(address), "mailbox 1", self.meter)
+
+    def gmail_seed(self, seed_id: str) -> GmailSeedReader:
+        who = f"seed {seed_id}"
+        tokens = self.google_tokens(self.account(seed_id).address, who, READ_ONLY)
+        return GmailSeedReader(self.gmail, tokens, who, self.meter.branch())
 
     def graph_sender(self, address: str) -> GraphSender:
         return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address)
@@ -188,7 +213,7 @@ class Doors:
         if account.hosted_at == "imap":
             return self.imap_seed(seed_id, password or account.password)
         if account.hosted_at == "google":
-            return GmailSeedReader(self.gmail, self.google_tokens(account.address, who), who)
+            return self.gmail_seed(seed_id)
         if account.is_consumer:
             tokens = self.microsoft_app(CONSUMERS).user_grant(account.refresh_token, who)
             return GraphSeedReader(self.graph, tokens, who, None)
@@ -219,6 +244,10 @@ class Doors:
         """How many drafts with this token lie in a mailbox."""
         messages = self.sandbox.office.store.messages(address)
         return sum(message.folder == "drafts" and token.encode() in message.raw for message in messages)
+
+    def messages(self, seed_id: str) -> list[StoredMessage]:
+        """What lies in a seed, oldest first."""
+        return self.sandbox.office.store.messages(self.account(seed_id).address)
 
     def calls(self, operation: str) -> int:
         return self.sandbox.faults.calls[operation]

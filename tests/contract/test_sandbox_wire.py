@@ -58,7 +58,7 @@ def stats(sandbox: Sandbox) -> dict[str, Any]:
     return dict(httpx.get(f"{sandbox.endpoints.control}/_sandbox/stats").json())
 
 
-def google_grant(settings: Settings, refresh_token: str) -> httpx.Response:
+def google_grant(settings: Settings, refresh_token: str, **more: str) -> httpx.Response:
     secret = settings.secrets.google_client_secret
     assert secret
     return httpx.post(
@@ -68,6 +68,7 @@ def google_grant(settings: Settings, refresh_token: str) -> httpx.Response:
             "refresh_token": refresh_token,
             "client_id": settings.secrets.google_client_id,
             "client_secret": secret.get_secret_value(),
+            **more,
         },
     )
 
@@ -219,6 +220,86 @@ def test_gmail_searches_words_not_headers_and_refuses_what_it_does_not_know(
     assert hits(f'in:sent "{token[-8:].upper()}"') == 1
     assert hits(token) == 0
     assert client.get("/messages", params={"q": "larger:5M"}).status_code == 400
+
+
+def test_gmail_searches_groups_of_senders(sandbox: Sandbox, clients: Clients, settings: Settings) -> None:
+    store, address = sandbox.office.store, address_of(settings, "workspace-02")
+    for sender in ("one@a.example", "two@a.example", "three@b.example", "Mail Delivery <mailer-daemon@c.example>"):
+        store.add(address, f"From: {sender}\r\nSubject: group\r\n\r\nx\r\n".encode(), "junk")
+    client = clients.gmail_seed("workspace-02")
+
+    def hits(query: str) -> int:
+        params = {"q": f"subject:group {query}", "includeSpamTrash": "true"}
+        return len(client.get("/messages", params=params).raise_for_status().json().get("messages", []))
+
+    assert hits("") == 4
+    assert hits("{from:one@a.example from:three@b.example}") == 2
+    assert hits("{from:a.example}") == 2
+    assert hits("from:(mailer-daemon OR postmaster)") == 1
+    assert hits("(from:a.example subject:group) OR from:b.example") == 3
+    assert hits("{from:a.example from:b.example} after:4000000000") == 0
+    for unknown in ("-from:a.example", "{from:a.example", "{in:sent from:a.example}", "from:"):
+        assert client.get("/messages", params={"q": unknown}).status_code == 400, unknown
+
+
+def test_gmail_tells_every_change_of_a_mailbox_page_by_page(
+    sandbox: Sandbox, clients: Clients, settings: Settings
+) -> None:
+    store, address = sandbox.office.store, address_of(settings, "workspace-04")
+    client = clients.gmail_seed("workspace-04")
+
+    def history(start: str, **params: Any) -> httpx.Response:
+        return client.get("/history", params={"startHistoryId": start, **params})
+
+    began = client.get("/profile").json()["historyId"]
+    message = store.add(address, b"From: a@a.example\r\n\r\nx\r\n", "inbox", "personal")
+    store.move(message.id, "junk")
+    store.move(message.id, "archive")
+    store.remove(address, message.id)
+    told = history(began).json()
+    assert told["historyId"] == client.get("/profile").json()["historyId"] != began
+    kinds = [sorted(set(record) - {"id", "messages"}) for record in told["history"]]
+    assert kinds == [["messagesAdded"], ["labelsAdded", "labelsRemoved"], ["labelsRemoved"], ["messagesDeleted"]]
+    ids = [int(record["id"]) for record in told["history"]]
+    assert ids == sorted(set(ids))
+    (to_junk,) = told["history"][1]["labelsAdded"]
+    assert (to_junk["message"]["id"], to_junk["labelIds"]) == (message.id, ["SPAM"])
+    (from_inbox,) = told["history"][1]["labelsRemoved"]
+    assert from_inbox["labelIds"] == ["CATEGORY_PERSONAL", "INBOX"]
+
+    assert "history" not in history(told["historyId"]).json()
+    assert len(history(began, historyTypes="labelRemoved").json()["history"]) == 2
+    assert len(history(began, labelId="SPAM").json()["history"]) == 2
+    page = history(began, maxResults=3).json()
+    rest = history(began, maxResults=3, pageToken=page["nextPageToken"]).json()
+    assert page["history"] + rest["history"] == told["history"]
+    assert "nextPageToken" not in rest
+
+    assert history("9" * 12).status_code == 404
+    assert history("").status_code == 400
+    assert history(began, historyTypes="everything").status_code == 400
+
+
+def test_gmail_opens_a_method_only_to_a_token_with_its_scope(clients: Clients, settings: Settings) -> None:
+    message = raw_message(address_of(settings, "gmail-01"), make_token("scope", "gmail-01"), "x@x.example")
+    refused = clients.gmail_seed("gmail-01").post("/messages/send", json=message)
+    error = refused.json()["error"]
+    assert (refused.status_code, error["errors"][0]["reason"]) == (403, "insufficientPermissions")
+    assert error["details"][0]["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+    assert clients.gmail_seed("gmail-01").get("/profile").status_code == 200
+
+
+def test_google_grants_what_was_consented_to_or_less(settings: Settings) -> None:
+    root = "https://www.googleapis.com/auth/"
+    refresh_token = mailbox_token(settings, GOOGLE_REP)
+    assert google_grant(settings, refresh_token).json()["scope"].split() == [
+        f"{root}gmail.send",
+        f"{root}gmail.readonly",
+    ]
+    less = google_grant(settings, refresh_token, scope=f"{root}gmail.readonly").json()
+    assert less["scope"] == f"{root}gmail.readonly"
+    more = google_grant(settings, refresh_token, scope=f"{root}gmail.modify")
+    assert (more.status_code, more.json()["error"]) == (400, "invalid_scope")
 
 
 def test_the_synthetic_past_is_counted_by_both_providers(clients: Clients) -> None:
@@ -410,3 +491,32 @@ def test_a_restart_keeps_addresses_grants_and_mail(tmp_path: Path, monkeypatch: 
         assert second.endpoints == first.endpoints
         assert stats(second)["tokens"] == {token: 1}
         assert Clients(settings, stack).gmail_seed("gmail-06").get("/messages").json()["resultSizeEstimate"] == 1
+
+
+def test_a_restart_keeps_what_a_mailbox_remembers_and_has_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = load_world(None)
+    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(tmp_path / "secrets.toml"))
+
+    def history(sandbox: Sandbox, start: str) -> httpx.Response:
+        settings = load_settings(sandbox.write_configuration(tmp_path))
+        with ExitStack() as stack:
+            return Clients(settings, stack).gmail_seed("gmail-06").get("/history", params={"startHistoryId": start})
+
+    with Sandbox.run_in_thread(world, tmp_path / "state") as first:
+        store = first.office.store
+        address = next(seed.address for seed in world.seeds if seed.id == "gmail-06")
+        gone = store.add(address, b"From: a@a.example\r\n\r\nx\r\n", "inbox")
+        control(first, "expire_history", mailbox=address)
+        forgotten = history(first, str(gone.order))
+        kept = store.add(address, b"From: a@a.example\r\n\r\nx\r\n", "inbox")
+        store.move(kept.id, "junk")
+        store.remove(address, gone.id)
+        start = str(store.remembered_from(address))
+        before = history(first, start).json()
+    with Sandbox.run_in_thread(world, tmp_path / "state") as second:
+        assert history(second, start).json() == before
+        assert [forgotten.status_code, history(second, str(gone.order)).status_code] == [404, 404]
+        assert [message.id for message in second.office.store.messages(address)] == [kept.id]
+    assert len(before["history"]) == 3

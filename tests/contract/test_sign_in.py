@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
-from placement_pipeline.connectors.google_sign_in import GoogleApp
+from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
+from placement_pipeline.connectors.mail import Scopes
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, Doors
+from placement_pipeline.sandbox import google_tokens
+from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, SEND_ONLY, WIDE, Doors
 
 
 @pytest.fixture
 def delegating_app(doors: Doors, tmp_path: Path) -> GoogleApp:
     key = tmp_path / "service-account.json"
     key.write_text(json.dumps(doors.sandbox.service_account_info()), encoding="utf-8")
-    return GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key)
+    return GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter)
 
 
 @pytest.fixture
@@ -70,6 +74,37 @@ async def test_a_revoked_google_grant_says_so_and_shows_no_secret(doors: Doors) 
 async def test_a_wrong_google_client_secret_is_no_revoked_grant(doors: Doors) -> None:
     error = await refusal(doors.google_app("wrong").user_grant(doors.refresh_token(ANNA), "mailbox 1"))
     assert (error.code, error.provider_code) == ("sign_in_refused", "invalid_client")
+    assert "google_client_secret" in str(error)
+
+
+async def test_a_google_client_without_a_secret_is_told_before_anyone_is_asked(doors: Doors) -> None:
+    before = doors.calls("google.token")
+    app = GoogleApp(doors.sandbox.endpoints.google_token, meter=doors.meter)
+    error = await refusal(app.user_grant(doors.refresh_token(ANNA), "mailbox 1"))
+    assert error.code == "sign_in_refused"
+    assert "google_client_id" in str(error)
+    assert doors.calls("google.token") == before
+
+
+@pytest.mark.parametrize(
+    ("address", "missing", "spare"),
+    [(ANNA, (), ()), (SEND_ONLY, ("gmail.readonly",), ()), (WIDE, (), ("gmail.modify",))],
+)
+async def test_a_google_grant_tells_what_it_lacks_and_what_it_has_too_much(
+    doors: Doors, address: str, missing: tuple[str, ...], spare: tuple[str, ...]
+) -> None:
+    grant = doors.google_tokens(address)
+    assert await grant.scopes() == Scopes(missing, spare)
+    assert doors.meter.calls() == {"token": 1}
+
+
+async def test_a_reps_grant_is_more_than_a_seed_needs(doors: Doors) -> None:
+    assert await doors.google_tokens(ANNA, needed=READ_ONLY).scopes() == Scopes((), ("gmail.send",))
+
+
+async def test_a_delegated_token_has_what_was_asked_for_and_no_more(delegating_app: GoogleApp) -> None:
+    for scopes in (READ_ONLY, READ_AND_SEND):
+        assert await delegating_app.delegated(ANNA, "mailbox 1", scopes).scopes() == Scopes((), ())
 
 
 async def test_domain_wide_delegation_survives_a_password_reset(delegating_app: GoogleApp) -> None:
@@ -82,8 +117,30 @@ async def test_delegation_tells_missing_consent_from_an_unknown_account(
 ) -> None:
     personal = await refusal(delegating_app.delegated(doors.account("gmail-01").address, "seed gmail-01"))
     assert (personal.code, personal.provider_code) == ("consent_missing", "unauthorized_client")
+    assert "gmail.send and gmail.readonly in the Workspace admin console" in str(personal)
     unknown = await refusal(delegating_app.delegated("nobody@acme.example", "mailbox 9"))
     assert (unknown.code, unknown.provider_code) == ("sign_in_refused", "invalid_grant")
+    assert "knows no such account" in str(unknown)
+
+
+async def test_a_key_that_was_replaced_is_told_from_an_unknown_account(doors: Doors, tmp_path: Path) -> None:
+    info = doors.sandbox.service_account_info()
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = tmp_path / "old-key.json"
+    key.write_text(json.dumps(info | {"private_key": google_tokens.private_pem(other).decode()}), encoding="utf-8")
+    app = GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter)
+    assert "make a new JSON key" in str(await refusal(app.delegated(ANNA, "mailbox 1")))
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+async def test_a_service_account_on_a_machine_with_a_wrong_clock_is_told_so(
+    delegating_app: GoogleApp, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    wrong = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=hours)
+    monkeypatch.setattr("google.auth._helpers.utcnow", lambda: wrong)
+    error = await refusal(delegating_app.delegated(ANNA, "mailbox 1"))
+    assert (error.code, error.provider_code) == ("sign_in_refused", "invalid_grant")
+    assert "Set this machine's clock" in str(error)
 
 
 def test_delegation_without_a_key_names_the_setting(doors: Doors, tmp_path: Path) -> None:
@@ -93,11 +150,11 @@ def test_delegation_without_a_key_names_the_setting(doors: Doors, tmp_path: Path
     broken.write_text("{}", encoding="utf-8")
     for path, says in ((broken, "not a service account's key"), (tmp_path / "none.json", "cannot be read")):
         with pytest.raises(InputError, match=says):
-            GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=path)
+            GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=path, meter=doors.meter)
 
 
 @pytest.mark.usefixtures("_hurried")
-@pytest.mark.parametrize("behaviour", ["status", "drop_after"])
+@pytest.mark.parametrize("behaviour", ["status", "drop_after", "half_answer"])
 async def test_a_google_token_endpoint_in_trouble_is_no_refusal(
     doors: Doors, trouble: Callable[..., None], behaviour: str
 ) -> None:
