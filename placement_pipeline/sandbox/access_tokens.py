@@ -1,4 +1,4 @@
-"""Access tokens both providers hand out: signed, expiring, and good after a restart.
+"""Google's access tokens: signed, expiring, and good after a restart. Microsoft's are in ``microsoft_grants``.
 
 A token says whose mailbox it opens, so no server keeps a list of them. Signing keeps a
 test from passing with a token that was made up; it protects nothing else.
@@ -20,28 +20,26 @@ class Grant:
     """What an access token allows.
 
     Attributes:
-        subject: the mailbox's address, or the client id of an application's own token.
-        is_application: the token is the application's own (Graph, client credentials).
+        subject: the mailbox's address.
         expires_at: seconds since the epoch.
     """
 
     subject: str
-    is_application: bool
     expires_at: float
 
 
-def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: bool = False) -> str:
+def mint(prefix: str, subject: str, lifetime_seconds: float) -> str:
     """Make a token that begins with the provider's prefix."""
-    grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds)
+    grant = Grant(subject, datetime.now(UTC).timestamp() + lifetime_seconds)
     payload = base64.urlsafe_b64encode(json.dumps(asdict(grant)).encode()).decode().rstrip("=")
-    return f"{prefix}{payload}.{_sign(payload)}"
+    return f"{prefix}{payload}.{sign(payload)}"
 
 
 def read(prefix: str, authorization: str | None) -> Grant | None:
     """The grant in an ``Authorization`` header; None if it is missing, false or expired."""
     scheme, _, token = (authorization or "").partition(" ")
     payload, _, signature = token.removeprefix(prefix).partition(".")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(_sign(payload), signature):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(sign(payload), signature):
         return None
     try:
         grant = Grant(**json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
@@ -50,5 +48,6 @@ def read(prefix: str, authorization: str | None) -> Grant | None:
     return grant if grant.expires_at > datetime.now(UTC).timestamp() else None
 
 
-def _sign(payload: str) -> str:
+def sign(payload: str) -> str:
+    """What makes a token the sandbox's own."""
     return hmac.new(_KEY, payload.encode(), hashlib.sha256).hexdigest()[:32]

@@ -6,6 +6,7 @@ receivers. Every change is journalled before it is made, and told to those who w
 
 import base64
 import secrets
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from placement_pipeline.sandbox.accounts import Account, History, PastMessage
 from placement_pipeline.sandbox.journal import Entry, Journal
 
-__all__ = ["Account", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
+__all__ = ["Account", "Change", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
 
 Event = Literal["added", "changed", "moved"]
 Clock = Callable[[], datetime]
@@ -54,6 +55,23 @@ class StoredMessage:
     order: int
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a message once; the same after a restart.
+
+    Attributes:
+        order: as ``StoredMessage.order`` right after it.
+        event: what happened.
+        message_id: to which message.
+        before: the message before it; None for one that was added.
+    """
+
+    order: int
+    event: Event
+    message_id: str
+    before: StoredMessage | None
+
+
 class MailStore:
     """The messages of every account."""
 
@@ -66,6 +84,7 @@ class MailStore:
         self._messages: dict[str, dict[str, StoredMessage]] = {address: {} for address in accounts}
         self._next_uid: dict[tuple[str, str], int] = {}
         self._order = 0
+        self._changes: dict[str, list[Change]] = {address: [] for address in accounts}
         self._watchers: list[Callable[[Event, StoredMessage], None]] = []
 
     def account_by_refresh_token(self, token: str) -> Account | None:
@@ -85,6 +104,16 @@ class MailStore:
     def messages(self, address: str) -> list[StoredMessage]:
         """Every message of an account, oldest first, sent ones and drafts included."""
         return list(self._messages[address].values())
+
+    @property
+    def order(self) -> int:
+        """Of the latest change in the world."""
+        return self._order
+
+    def changes(self, address: str, after: int) -> list[Change]:
+        """What happened in an account after an order, oldest first."""
+        changes = self._changes[address]
+        return changes[bisect_right(changes, after, key=lambda change: change.order) :]
 
     def get(self, address: str, message_id: str) -> StoredMessage | None:
         """One message, or None."""
@@ -201,7 +230,9 @@ class MailStore:
     def _put(self, event: Event, message: StoredMessage) -> StoredMessage:
         self._order += 1
         message = replace(message, order=self._order)
+        before = self._messages[message.account].get(message.id)
         self._messages[message.account][message.id] = message
+        self._changes[message.account].append(Change(self._order, event, message.id, before))
         for watcher in self._watchers:
             watcher(event, message)
         return message
