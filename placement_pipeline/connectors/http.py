@@ -8,7 +8,7 @@ import logging
 import re
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -74,14 +74,18 @@ class NoAnswer:
 Tally = Callable[[], AbstractContextManager[None]]
 """Counts the block it wraps as one attempt (``Meter.timed`` with its arguments)."""
 
+Gate = Callable[[], AbstractAsyncContextManager[None]]
+"""Opens when the provider's quota has room for one more attempt."""
+
 
 async def send_once(
-    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext
+    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext, gate: Gate = nullcontext
 ) -> httpx.Response | NothingWritten | NoAnswer:
     """Make a call that must not be made twice; any status is an answer."""
     try:
-        with tally():
-            return await client.send(request)
+        async with gate():
+            with tally():
+                return await client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NothingWritten(f"no connection ({type(error).__name__})")
     except httpx.RequestError as error:
@@ -99,6 +103,8 @@ async def read(
     who: str,
     throttled: Callable[[httpx.Response], bool] = is_throttled,
     tally: Tally = nullcontext,
+    gate: Gate = nullcontext,
+    pause_seconds: Callable[[httpx.Response], float | None] | None = None,
 ) -> httpx.Response:
     """Make a call that may be made again: no answer, 5xx and throttling are tried again, ``Retry-After`` honoured.
 
@@ -108,6 +114,8 @@ async def read(
         who: how messages call the mailbox or system that is read, for example ``seed gmail-01``.
         throttled: whether an answer asks to slow down.
         tally: counts every attempt.
+        gate: is passed by every attempt; waiting there is not counted.
+        pause_seconds: the pause an answer asks for, where the provider has another way than ``Retry-After``.
 
     Returns:
         The answer, below 500; what 4xx mean is for the caller.
@@ -115,19 +123,21 @@ async def read(
     Raises:
         ReadError: ``throttled`` or ``unreachable``, after the last attempt.
     """
+    asked_pause = pause_seconds or retry_after_seconds
 
     async def once() -> httpx.Response:
         try:
-            with tally():
-                response = await client.send(request)
+            async with gate():
+                with tally():
+                    response = await client.send(request)
         except httpx.RequestError as error:
             raise _TryAgain("unreachable", f"{who}: no answer ({type(error).__name__})", None) from None
         if throttled(response):
             detail = f"{who}: the provider asks to slow down (HTTP {response.status_code})"
-            raise _TryAgain("throttled", detail, retry_after_seconds(response))
+            raise _TryAgain("throttled", detail, asked_pause(response))
         if response.is_server_error:
             detail = f"{who}: the provider has trouble (HTTP {response.status_code})"
-            raise _TryAgain("unreachable", detail, retry_after_seconds(response))
+            raise _TryAgain("unreachable", detail, asked_pause(response))
         return response
 
     try:

@@ -7,7 +7,7 @@ exception of ``errors``. The implementations are ``gmail``, ``graph`` and ``imap
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.history import SentHistory
@@ -74,6 +74,33 @@ class CannotTell:
 LookUp = FoundSent | ProvenUnsent | CannotTell
 
 
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What a grant allows, held against what its use needs; scopes as people call them, ``gmail.send``.
+
+    Attributes:
+        missing: needed, and not granted.
+        spare: granted, and more than is needed.
+    """
+
+    missing: tuple[str, ...]
+    spare: tuple[str, ...]
+
+
+@runtime_checkable
+class ScopedGrant(Protocol):
+    """A mailbox or seed whose provider says what its grant allows."""
+
+    async def scopes(self) -> Scopes | None:
+        """What the grant allows; None where the provider does not say.
+
+        Raises:
+            SignInError: no token could be had.
+            ReadError: the token endpoint could not be asked.
+        """
+        ...
+
+
 class Sender(Protocol):
     """One rep's mailbox, as something that sends."""
 
@@ -99,6 +126,18 @@ class Sender(Protocol):
             draft_id: what ``keep_draft`` was given, if it was called.
             since: aware; by our clock, which may be wrong by hours, the message was handed
                 over at or after this moment.
+        """
+        ...
+
+    async def prove(self) -> str:
+        """Show with one cheap call that the mailbox can be signed in to; nothing is sent.
+
+        Returns:
+            One short line about what was proven.
+
+        Raises:
+            SignInError: the sign-in is refused, or lacks what sending and looking up need.
+            ReadError: the mailbox could not be asked.
         """
         ...
 
@@ -233,6 +272,18 @@ class SeedReader(Protocol):
 
         Raises:
             SeedReadError: the mailbox could not be read; that is never an empty reading.
+        """
+        ...
+
+    async def prove(self) -> str:
+        """Show with one cheap call that the seed can be signed in to and read.
+
+        Returns:
+            One short line about what was proven.
+
+        Raises:
+            SignInError: the sign-in is refused, or lacks what reading needs.
+            ReadError: the seed could not be asked.
         """
         ...
 

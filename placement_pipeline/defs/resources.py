@@ -11,6 +11,7 @@ import dagster as dg
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages.access import Access, open_access
+from placement_pipeline.stages.token_store import open_token_store
 from placement_pipeline.stages.workplace import Workplace, open_workplace
 from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
 
@@ -51,7 +52,7 @@ def run_stage(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[_
     """Run a stage that talks to the outside, on an event loop of its own."""
 
     async def work() -> _Result:
-        async with open_access(place.settings, place.now) as access:
+        async with open_access(place.settings, place.now, open_token_store(place)) as access:
             return await stage(place, access)
 
     return asyncio.run(work())

@@ -1,4 +1,4 @@
-"""Google's access tokens: signed, expiring, and good after a restart. Microsoft's are in ``microsoft_grants``.
+"""Access tokens both providers hand out: signed, expiring, and good after a restart.
 
 A token says whose mailbox it opens, so no server keeps a list of them. Signing keeps a
 test from passing with a token that was made up; it protects nothing else.
@@ -20,17 +20,19 @@ class Grant:
     """What an access token allows.
 
     Attributes:
-        subject: the mailbox's address.
+        subject: the mailbox's address, or the client id of an application's own token.
+        is_application: the token is the application's own (Graph, client credentials).
         expires_at: seconds since the epoch.
     """
 
     subject: str
+    is_application: bool
     expires_at: float
 
 
-def mint(prefix: str, subject: str, lifetime_seconds: float) -> str:
+def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: bool = False) -> str:
     """Make a token that begins with the provider's prefix."""
-    grant = Grant(subject, datetime.now(UTC).timestamp() + lifetime_seconds)
+    grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds)
     payload = base64.urlsafe_b64encode(json.dumps(asdict(grant)).encode()).decode().rstrip("=")
     return f"{prefix}{payload}.{sign(payload)}"
 

@@ -31,7 +31,6 @@ class ControlWire:
         faults: the wire's trouble.
         configure: writes the configuration into a folder.
         after_fix: is called when a fault was taken away.
-        expire_delta: makes Graph forget every delta state, answering with the code it is given.
     """
 
     def __init__(
@@ -40,10 +39,9 @@ class ControlWire:
         faults: WireFaults,
         configure: Callable[[Path], Path],
         after_fix: Callable[[], None],
-        expire_delta: Callable[[str], None],
     ) -> None:
         self._office, self._faults = office, faults
-        self._configure, self._after_fix, self._expire_delta = configure, after_fix, expire_delta
+        self._configure, self._after_fix = configure, after_fix
         self.app = web.Application(middlewares=[_answer_errors])
         self.app.router.add_get("/_sandbox/health", self._health)
         self.app.router.add_get("/_sandbox/truth", self._truth)
@@ -52,7 +50,6 @@ class ControlWire:
         self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
-        self.app.router.add_post("/_sandbox/expire_delta", self._forget_delta)
         self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -88,11 +85,6 @@ class ControlWire:
     async def _clear_wire_faults(self, request: web.Request) -> web.Response:
         self._faults.clear()
         return web.json_response({"cleared": True})
-
-    async def _forget_delta(self, request: web.Request) -> web.Response:
-        body = await _body(request, "code")
-        self._expire_delta(str(body["code"]))
-        return web.json_response({"expired": True})
 
     async def _write_configuration(self, request: web.Request) -> web.Response:
         body = await _body(request, "folder")

@@ -125,7 +125,7 @@ def is_draft(account: Account, message: StoredMessage) -> bool:
 
 
 def past_as_json(account: Account, message: PastMessage, immutable: bool) -> dict[str, Any]:
-    """A sent message of the synthetic past: dates and an id."""
+    """A sent message of the synthetic past: dates and an id, and to nobody that is known."""
     moment = _moment(message.sent_at)
     return {
         "@odata.etag": 'W/"0"',
@@ -133,6 +133,7 @@ def past_as_json(account: Account, message: PastMessage, immutable: bool) -> dic
         "createdDateTime": moment,
         "receivedDateTime": moment,
         "sentDateTime": moment,
+        "toRecipients": [],
         "parentFolderId": folder_id(account, "sent"),
         "isRead": True,
         "isDraft": False,

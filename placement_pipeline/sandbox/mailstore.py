@@ -6,7 +6,6 @@ receivers. Every change is journalled before it is made, and told to those who w
 
 import base64
 import secrets
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,9 +16,9 @@ from typing import Any, Literal
 from placement_pipeline.sandbox.accounts import Account, History, PastMessage
 from placement_pipeline.sandbox.journal import Entry, Journal
 
-__all__ = ["Account", "Change", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
+__all__ = ["Account", "Event", "History", "MailStore", "NoSuchMessageError", "PastMessage", "StoredMessage"]
 
-Event = Literal["added", "changed", "moved"]
+Event = Literal["added", "changed", "moved", "removed"]
 Clock = Callable[[], datetime]
 
 
@@ -57,19 +56,17 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to a message once; the same after a restart.
+    """What happened to one message.
 
     Attributes:
-        order: as ``StoredMessage.order`` right after it.
-        event: what happened.
-        message_id: to which message.
-        before: the message before it; None for one that was added.
+        event: what.
+        before: the message before it; None where it is new.
+        after: the message after it, or as it was when it was removed; its ``order`` is the change's.
     """
 
-    order: int
     event: Event
-    message_id: str
     before: StoredMessage | None
+    after: StoredMessage
 
 
 class MailStore:
@@ -85,6 +82,8 @@ class MailStore:
         self._next_uid: dict[tuple[str, str], int] = {}
         self._order = 0
         self._changes: dict[str, list[Change]] = {address: [] for address in accounts}
+        self._forgotten: dict[str, int] = {}
+        self._removed: set[tuple[str, str]] = set()
         self._watchers: list[Callable[[Event, StoredMessage], None]] = []
 
     def account_by_refresh_token(self, token: str) -> Account | None:
@@ -105,19 +104,26 @@ class MailStore:
         """Every message of an account, oldest first, sent ones and drafts included."""
         return list(self._messages[address].values())
 
-    @property
-    def order(self) -> int:
-        """Of the latest change in the world."""
-        return self._order
-
-    def changes(self, address: str, after: int) -> list[Change]:
-        """What happened in an account after an order, oldest first."""
-        changes = self._changes[address]
-        return changes[bisect_right(changes, after, key=lambda change: change.order) :]
-
     def get(self, address: str, message_id: str) -> StoredMessage | None:
         """One message, or None."""
         return self._messages[address].get(message_id)
+
+    def has_had(self, address: str, message_id: str) -> bool:
+        """Whether an account has a message or had it before it was removed."""
+        return message_id in self._messages[address] or (address, message_id) in self._removed
+
+    def changes(self, address: str) -> list[Change]:
+        """Every change in an account that it still remembers, oldest first."""
+        return list(self._changes[address])
+
+    def remembered_from(self, address: str) -> int:
+        """The ``order`` from which on an account remembers every change; 1 where it never forgot any."""
+        return self._forgotten.get(address, 1)
+
+    def forget_changes(self, address: str) -> None:
+        """Let an account forget its changes: what someone knows of it is too old now, even if nothing has changed."""
+        self._journal.append("forgotten", account=address)
+        self._forget(address)
 
     def add(
         self,
@@ -178,6 +184,16 @@ class MailStore:
                 )
         raise NoSuchMessageError(f"no message {message_id}")
 
+    def remove(self, address: str, message_id: str) -> None:
+        """Take a message away for good.
+
+        Raises:
+            NoSuchMessageError: there is no such message.
+        """
+        if self.get(address, message_id) is None:
+            raise NoSuchMessageError(f"no message {message_id}")
+        self._record("removed", id=message_id, account=address)
+
     def keep_sent(self, address: str, message_id: str, raw: bytes, at: datetime) -> StoredMessage:
         """File the Sent copy of a submission, or turn the draft of this id into it.
 
@@ -213,6 +229,10 @@ class MailStore:
                 message = self._messages[entry["account"]][entry["id"]]
                 uid = self._take_uid(entry["account"], entry["folder"])
                 return self._put("moved", replace(message, folder=entry["folder"], category=entry["category"], uid=uid))
+            case "removed":
+                return self._put("removed", self._messages[entry["account"]][entry["id"]])
+            case "forgotten":
+                self._forget(entry["account"])
         return None
 
     def _record(self, kind: str, **values: Any) -> StoredMessage:
@@ -230,12 +250,21 @@ class MailStore:
     def _put(self, event: Event, message: StoredMessage) -> StoredMessage:
         self._order += 1
         message = replace(message, order=self._order)
-        before = self._messages[message.account].get(message.id)
-        self._messages[message.account][message.id] = message
-        self._changes[message.account].append(Change(self._order, event, message.id, before))
+        messages = self._messages[message.account]
+        self._changes[message.account].append(Change(event, messages.get(message.id), message))
+        if event == "removed":
+            del messages[message.id]
+            self._removed.add((message.account, message.id))
+        else:
+            messages[message.id] = message
         for watcher in self._watchers:
             watcher(event, message)
         return message
+
+    def _forget(self, address: str) -> None:
+        self._order += 1
+        self._forgotten[address] = self._order
+        self._changes[address].clear()
 
     def _take_uid(self, address: str, folder: str) -> int:
         uid = self._next_uid.get((address, folder), 1)

@@ -96,10 +96,7 @@ class Sandbox:
         await self._serve("authority", self.microsoft.app, context)
         await self._serve("pipedrive", PipedriveWire(self.office, self.faults).app)
         await self._serve(
-            "control",
-            ControlWire(
-                self.office, self.faults, self.write_configuration, self._rewrite_roster, self.graph.deltas.expire
-            ).app,
+            "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
         )
         names = {seed.address: seed.junk_folder for seed in self._world.seeds}
         self._imap = ImapWire(store, self.faults, context, names)

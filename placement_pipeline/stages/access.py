@@ -18,14 +18,17 @@ from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.connectors.gmail import GmailHistoryReader, GmailSeedReader, GmailSender
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
-from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
+from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.graph_seed import GraphSeedReader
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
-from placement_pipeline.connectors.mail import HistoryReader, SeedReader, Sender
+from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.pipedrive import Pipedrive
-from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, TokenSource
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
@@ -39,14 +42,25 @@ class Access:
         settings: the whole configuration.
         client: the shared client.
         clock: what the client's answers say of the time.
+        rotated: keeps refresh tokens that rotate.
+        now: our clock.
 
     Attributes:
         meter: counts every call made through this access.
         clock: how far the providers' clocks are ahead of ours.
     """
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, clock: http.ClockWatch) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: httpx.AsyncClient,
+        clock: http.ClockWatch,
+        rotated: RotatedTokens | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.meter = Meter()
+        self._rotated = rotated or InMemoryOnly()
+        self._now = now
         self.clock = clock
         self._settings = settings
         self._client = client
@@ -63,7 +77,7 @@ class Access:
         tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailSender(self._gmail, tokens, who)
-        return GraphSender(self._graph, tokens, who, address)
+        return GraphSender(self._graph, tokens, who, address, self.meter)
 
     async def history_reader(self, mailbox: RosterEntry) -> HistoryReader:
         """The mailbox as something with a past.
@@ -74,7 +88,18 @@ class Access:
         tokens, address, who = self._mailbox_grant(mailbox)
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailHistoryReader(self._gmail, tokens, who)
-        return GraphHistoryReader(self._graph, tokens, who, address)
+        return GraphHistoryReader(self._graph, tokens, who, address, self.meter)
+
+    async def bounce_reader(self, mailbox: RosterEntry) -> BounceReader | None:
+        """The mailbox as something that is told what could not be delivered; None where nothing tells us.
+
+        Raises:
+            SignInError: the secrets hold no way to sign in to it.
+        """
+        if mailbox.provider is MailProvider.GOOGLE:
+            return None
+        tokens, address, who = self._mailbox_grant(mailbox)
+        return GraphBounceReader(self._graph, tokens, who, address, self.meter)
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
         """The seed as something that is looked into.
@@ -88,7 +113,7 @@ class Access:
                 return GmailSeedReader(self._gmail, self._seed_grant(seed, who)[0], who)
             case ProviderFamily.MICROSOFT365 | ProviderFamily.OUTLOOK_COM:
                 tokens, address = self._seed_grant(seed, who)
-                return GraphSeedReader(self._graph, tokens, who, address)
+                return GraphSeedReader(self._graph, tokens, who, address, self.meter.branch())
             case ProviderFamily.REGIONAL:
                 return self._imap(seed, who)
 
@@ -126,7 +151,7 @@ class Access:
                 return self._google.delegated(account, who, google_scopes), None
             raise _no_secret(who, "a refresh_token in the secrets, or secrets.google_service_account_file")
         if secret is not None:
-            return self._microsoft().user_grant(secret.refresh_token.get_secret_value(), who), None
+            return self._rotating(None, f"mailbox/{account.lower()}", secret.refresh_token, who), None
         return self._app_only, account
 
     def _mailbox_grant(self, mailbox: RosterEntry) -> tuple[TokenSource, str | None, str]:
@@ -146,8 +171,15 @@ class Access:
             return self._tokens(seed.address, provider, who, READ_ONLY)
         if seed.family in _GOOGLE_FAMILIES:
             return self._google.user_grant(token.get_secret_value(), who), None
-        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else secret and secret.tenant
-        return self._microsoft(tenant).user_grant(token.get_secret_value(), who), None
+        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else (secret.tenant if secret else None)
+        return self._rotating(tenant, f"seed/{seed.id}", token, who), None
+
+    def _rotating(self, tenant: str | None, grant_key: str, configured: SecretStr, who: str) -> TokenSource:
+        """Tokens of a user's own grant at Microsoft, which hands out a new refresh token with each."""
+        first = configured.get_secret_value()
+        latest = self._rotated.latest(grant_key, first)
+        app = self._microsoft(tenant)
+        return app.user_grant(latest, who, lambda token: self._rotated.keep(grant_key, first, token))
 
     def _imap(self, seed: Seed, who: str) -> ImapSeedReader:
         secret = self._settings.secrets.seeds.get(seed.id)
@@ -169,7 +201,7 @@ class Access:
 
     @cached_property
     def _graph(self) -> GraphApi:
-        return GraphApi(self._settings.endpoints.graph_api, self._client)
+        return GraphApi(self._settings.endpoints.graph_api, self._client, self._settings.quotas.graph_in_flight)
 
     @cached_property
     def _google(self) -> GoogleApp:
@@ -188,34 +220,49 @@ class Access:
 
     def _microsoft_app(self, tenant: str | None = None) -> MicrosoftApp:
         secrets, endpoints = self._settings.secrets, self._settings.endpoints
-        client_secret = _plain(secrets.microsoft_client_secret)
+        credential = self.microsoft_certificate or _plain(secrets.microsoft_client_secret)
         tenant = tenant or secrets.microsoft_tenant
-        if not (tenant and secrets.microsoft_client_id and client_secret):
-            raise _no_secret("Microsoft", "secrets.microsoft_tenant, microsoft_client_id and microsoft_client_secret")
+        if not (tenant and secrets.microsoft_client_id and credential):
+            settings = "microsoft_client_id and microsoft_client_secret or microsoft_certificate_file"
+            raise _no_secret("Microsoft", f"secrets.microsoft_tenant, {settings}")
         return MicrosoftApp(
             endpoints.microsoft_authority,
             tenant,
             secrets.microsoft_client_id,
-            client_secret,
+            credential,
             endpoints.graph_api,
             endpoints.ca_bundle,
+            self.meter,
         )
+
+    @cached_property
+    def microsoft_certificate(self) -> ClientCertificate | None:
+        """The certificate of our application at Microsoft; None where it signs in by a secret.
+
+        Raises:
+            InputError: the file cannot serve.
+        """
+        path = self._settings.secrets.microsoft_certificate_file
+        return read_certificate(path, self._now()) if path else None
 
 
 _GOOGLE_FAMILIES = (ProviderFamily.GMAIL, ProviderFamily.GOOGLE_WORKSPACE)
 
 
 @asynccontextmanager
-async def open_access(settings: Settings, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Access]:
+async def open_access(
+    settings: Settings, now: Callable[[], datetime] = utc_now, rotated: RotatedTokens | None = None
+) -> AsyncIterator[Access]:
     """Access for as long as the block runs.
 
     Args:
         settings: the whole configuration.
         now: our clock.
+        rotated: keeps refresh tokens that rotate; in memory only without it.
     """
     clock = http.ClockWatch(now)
     async with http.build_client(settings.endpoints.ca_bundle, clock=clock) as client:
-        access = Access(settings, client, clock)
+        access = Access(settings, client, clock, rotated, now)
         try:
             yield access
         finally:

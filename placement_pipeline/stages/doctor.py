@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -10,13 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
+from placement_pipeline.connectors.mail import ScopedGrant
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.auth.dns import CannotTell, Resolver
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
 from placement_pipeline.domain.template import MissingFieldError, render_probe
-from placement_pipeline.domain.words import Variant
+from placement_pipeline.domain.words import MailProvider, ProviderFamily, Variant
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
@@ -24,6 +25,8 @@ from placement_pipeline.stages.roster import control_entries
 from placement_pipeline.stages.workplace import Workplace
 
 _AT_ONCE = 8
+_CERTIFICATE_NOTICE = timedelta(days=30)
+_MICROSOFT_FAMILIES = (ProviderFamily.MICROSOFT365, ProviderFamily.OUTLOOK_COM)
 
 
 class Health(StrEnum):
@@ -63,9 +66,12 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     lists = (*place.settings.link_lists, *place.settings.address_lists)
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
-    checks: list[Awaitable[Line]] = [_seed(place, access, seed) for seed in place.settings.seeds]
-    if mailboxes.health is Health.WELL:
-        checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
+    checks: list[Awaitable[Line]] = [_seed(access, seed) for seed in place.settings.seeds]
+    entries = _entries(place, users) if mailboxes.health is Health.WELL else []
+    checks += [_mailbox(place, access, entry) for entry in entries]
+    for of_microsoft in (_certificate(place, access), _rotation(place, entries)):
+        if of_microsoft is not None:
+            yield of_microsoft
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(check: Awaitable[Line]) -> Line:
@@ -103,13 +109,64 @@ async def _answer(subject: str, check: Awaitable[str]) -> Line:
     try:
         return Line(subject, Health.WELL, await check)
     except ConnectorError as error:
-        # A connector's message begins with whom it is about, as our line does.
-        who, _, rest = str(error).partition(": ")
-        return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
+        return _complaint(subject, error)
+
+
+def _complaint(subject: str, error: ConnectorError) -> Line:
+    # A connector's message begins with whom it is about, as our line does.
+    who, _, rest = str(error).partition(": ")
+    return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
+
+
+async def _with_spare_scopes(line: Line, proven: object) -> Line:
+    """The line of a sign-in that works, and a warning where its grant allows more than its use needs."""
+    scopes = await proven.scopes() if isinstance(proven, ScopedGrant) else None
+    if scopes is None or not scopes.spare:
+        return line
+    spare = ", ".join(scopes.spare)
+    return replace(
+        line,
+        health=Health.WARNING,
+        message=f"{line.message}; the grant allows more than is needed ({spare}): consent again without it",
+    )
 
 
 def _count_mailboxes(place: Workplace) -> str:
     return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
+
+
+def _certificate(place: Workplace, access: Access) -> Line | None:
+    """How long the certificate that our application signs in with at Microsoft still serves."""
+    try:
+        certificate = access.microsoft_certificate
+    except InputError as error:
+        return Line("Microsoft certificate", Health.ILL, str(error))
+    if certificate is None:
+        return None
+    ends = f"ends on {certificate.ends_at:%Y-%m-%d}"
+    if certificate.ends_at - place.now() > _CERTIFICATE_NOTICE:
+        return Line("Microsoft certificate", Health.WELL, ends)
+    return Line(
+        "Microsoft certificate", Health.WARNING, f"{ends}; make a new one and upload it to the app registration"
+    )
+
+
+def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> Line | None:
+    """Whether refresh tokens that Microsoft replaces outlive a process."""
+    secrets = place.settings.secrets
+    seeds = [seed for seed in place.settings.seeds if seed.family in _MICROSOFT_FAMILIES and seed.id in secrets.seeds]
+    accounts = {entry.account_address.lower() for entry in entries if entry.provider is MailProvider.MICROSOFT365}
+    count = sum(secrets.seeds[seed.id].refresh_token is not None for seed in seeds) + len(
+        accounts & {*secrets.mailboxes}
+    )
+    if not count:
+        return None
+    if secrets.token_key is not None:
+        return Line("refresh tokens", Health.WELL, f"{count} of Microsoft are stored encrypted as they rotate")
+    remedy = (
+        "set secrets.token_key (`placement token-key` makes one), or they end some months after they were configured"
+    )
+    return Line("refresh tokens", Health.WARNING, f"{count} of Microsoft rotate and are kept in memory alone; {remedy}")
 
 
 async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:
@@ -146,25 +203,25 @@ def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEnt
     return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
-async def _seed(place: Workplace, access: Access, seed: Seed) -> Line:
-    async def check() -> str:
+async def _seed(access: Access, seed: Seed) -> Line:
+    subject = f"seed {seed.id}"
+    try:
         reader = await access.seed_reader(seed)
-        reading = await reader.sweep(place.now() - timedelta(hours=1), frozenset(), lambda _: False)
-        return f"{seed.family}, {len(reading.messages)} messages in the last hour"
-
-    return await _answer(f"seed {seed.id}", check())
+        line = Line(subject, Health.WELL, f"{seed.family}, {await reader.prove()}")
+        return await _with_spare_scopes(line, reader)
+    except ConnectorError as error:
+        return _complaint(subject, error)
 
 
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
-    async def check() -> str:
-        reader = await access.history_reader(entry)
-        history = await reader.read_sent(place.now(), lambda _: False)
-        return f"{history.sent_30_days_count} sent in the last 30 days"
-
     subject = f"mailbox {entry.mailbox_id}"
-    line = await _answer(subject, check())
+    try:
+        sender = await access.sender(entry)
+        line = await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
+    except ConnectorError as error:
+        line = _complaint(subject, error)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
-    if line.health is Health.WELL and (hole := _find_hole(place, entry)):
+    if line.health is not Health.ILL and (hole := _find_hole(place, entry)):
         return Line(subject, Health.ILL, f"{who}: {hole}")
     return Line(subject, line.health, f"{who}: {line.message}")
 

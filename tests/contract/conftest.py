@@ -14,10 +14,14 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.gmail import GmailHistoryReader, GmailSeedReader, GmailSender
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.google_sign_in import GoogleApp
-from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
+from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.graph_seed import GraphSeedReader
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.mail import Reading, SeedReader, SeenMessage
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft_certificate import ClientCertificate
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
@@ -144,21 +148,28 @@ class Doors:
     client: httpx.AsyncClient
 
     def __post_init__(self) -> None:
+        self.meter = Meter()
         self.gmail = GmailApi(self.sandbox.endpoints.gmail_api, self.client)
         self.graph = GraphApi(self.sandbox.endpoints.graph_api, self.client)
 
     def google_app(self, client_secret: str = google_tokens.CLIENT_SECRET) -> GoogleApp:
         return GoogleApp(self.sandbox.endpoints.google_token, google_tokens.CLIENT_ID, client_secret)
 
-    def microsoft_app(self, tenant: str = microsoft_tokens.TENANT, **more: str) -> MicrosoftApp:
-        values = {"client_id": microsoft_tokens.CLIENT_ID, "client_secret": microsoft_tokens.CLIENT_SECRET} | more
+    def microsoft_app(
+        self,
+        tenant: str = microsoft_tokens.TENANT,
+        client_id: str = microsoft_tokens.CLIENT_ID,
+        credential: str | ClientCertificate = microsoft_tokens.CLIENT_SECRET,
+    ) -> MicrosoftApp:
         endpoints = self.sandbox.endpoints
         return MicrosoftApp(
             endpoints.microsoft_authority,
             tenant,
-            **values,
-            graph_api=endpoints.graph_api,
-            ca_bundle=endpoints.ca_bundle,
+            client_id,
+            credential,
+            endpoints.graph_api,
+            endpoints.ca_bundle,
+            self.meter,
         )
 
     def refresh_token(self, address: str) -> str:
@@ -174,10 +185,13 @@ class Doors:
         return GmailHistoryReader(self.gmail, self.google_tokens(address), "mailbox 1")
 
     def graph_sender(self, address: str) -> GraphSender:
-        return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address)
+        return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
 
     def graph_history(self, address: str) -> GraphHistoryReader:
-        return GraphHistoryReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address)
+        return GraphHistoryReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+
+    def graph_bounces(self, address: str) -> GraphBounceReader:
+        return GraphBounceReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
 
     def seed(self, seed_id: str, password: str | None = None) -> SeedReader:
         account = self.account(seed_id)
@@ -188,10 +202,14 @@ class Doors:
             return ImapSeedReader(host, port, "tls", account.address, password or account.password, who, ca_bundle)
         if account.hosted_at == "google":
             return GmailSeedReader(self.gmail, self.google_tokens(account.address, who), who)
+        return self.graph_seed(seed_id)
+
+    def graph_seed(self, seed_id: str) -> GraphSeedReader:
+        account, who = self.account(seed_id), f"seed {seed_id}"
         if account.is_consumer:
             tokens = self.microsoft_app(CONSUMERS).user_grant(account.refresh_token, who)
-            return GraphSeedReader(self.graph, tokens, who, None)
-        return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address)
+            return GraphSeedReader(self.graph, tokens, who, None, self.meter.branch())
+        return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address, self.meter.branch())
 
     def account(self, seed_id: str) -> Account:
         return next(a for a in self.sandbox.office.store.accounts.values() if a.seed_id == seed_id)
