@@ -117,7 +117,7 @@ def make_key() -> None:
     """Print a fresh key for secrets.token_key, which encrypts the refresh tokens that Microsoft rotates."""
     from placement_pipeline.warehouse.rotated_tokens import make_token_key
 
-    sys.stdout.write(f"{make_token_key()}\n")
+    console.print(make_token_key(), highlight=False, markup=False)
 
 
 @app.command("test")
