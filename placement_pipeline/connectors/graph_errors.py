@@ -86,16 +86,9 @@ _MEANINGS = {
     "erroraccountdisabled": _Meaning("sign_in_refused", "the account is disabled", "enable it, or take it out"),
     "erroraccountsuspend": _Meaning("sign_in_refused", "Microsoft has suspended the account", _UNBLOCK),
 }
-_SLOW_DOWN = frozenset(
-    {
-        "applicationthrottled",
-        "mailboxconcurrency",
-        "activitylimitreached",
-        "toomanyrequests",
-        "errorserverbusy",
-        "errorexceededconnectioncount",
-    }
-)
+# Said before a call is let in; a server that is busy may have begun it.
+_NOT_LET_IN = frozenset({"applicationthrottled", "mailboxconcurrency", "toomanyrequests"})
+_SLOW_DOWN = _NOT_LET_IN | {"activitylimitreached", "errorserverbusy", "errorexceededconnectioncount"}
 _STATE_GONE = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 
 _BY_STATUS: Mapping[int, _Meaning] = {
@@ -115,7 +108,7 @@ def is_slow_down(response: httpx.Response) -> bool:
 
 def is_refusal(response: httpx.Response) -> bool:
     """Whether an answer to a send says that it was not taken; else a server error leaves it open."""
-    return not response.is_server_error or error_code(response) in _SLOW_DOWN
+    return not response.is_server_error or error_code(response) in _NOT_LET_IN
 
 
 def is_state_gone(response: httpx.Response) -> bool:

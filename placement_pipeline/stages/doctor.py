@@ -66,12 +66,11 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     lists = (*place.settings.link_lists, *place.settings.address_lists)
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
-    checks: list[Awaitable[Line]] = [_seed(access, seed) for seed in place.settings.seeds]
+    checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
     entries = _entries(place, users) if mailboxes.health is Health.WELL else []
     checks += [_mailbox(place, access, entry) for entry in entries]
-    for of_microsoft in (_certificate(place, access), _rotation(place, entries)):
-        if of_microsoft is not None:
-            yield of_microsoft
+    for told in examine_microsoft(place, access, entries):
+        yield told
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(check: Awaitable[Line]) -> Line:
@@ -135,38 +134,37 @@ def _count_mailboxes(place: Workplace) -> str:
     return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
 
 
+def examine_microsoft(place: Workplace, access: Access, entries: Sequence[RosterEntry]) -> list[Line]:
+    """How long the application's certificate serves, and whether refresh tokens outlive a process; what there is."""
+    found = (_certificate(place, access), _rotation(place, entries))
+    return [line for line in found if line is not None]
+
+
 def _certificate(place: Workplace, access: Access) -> Line | None:
-    """How long the certificate that our application signs in with at Microsoft still serves."""
+    subject = "Microsoft certificate"
     try:
         certificate = access.microsoft_certificate
     except InputError as error:
-        return Line("Microsoft certificate", Health.ILL, str(error))
+        return Line(subject, Health.ILL, str(error))
     if certificate is None:
         return None
     ends = f"ends on {certificate.ends_at:%Y-%m-%d}"
     if certificate.ends_at - place.now() > _CERTIFICATE_NOTICE:
-        return Line("Microsoft certificate", Health.WELL, ends)
-    return Line(
-        "Microsoft certificate", Health.WARNING, f"{ends}; make a new one and upload it to the app registration"
-    )
+        return Line(subject, Health.WELL, ends)
+    return Line(subject, Health.WARNING, f"{ends}; make a new one and upload it to the app registration")
 
 
 def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> Line | None:
-    """Whether refresh tokens that Microsoft replaces outlive a process."""
     secrets = place.settings.secrets
-    seeds = [seed for seed in place.settings.seeds if seed.family in _MICROSOFT_FAMILIES and seed.id in secrets.seeds]
     accounts = {entry.account_address.lower() for entry in entries if entry.provider is MailProvider.MICROSOFT365}
-    count = sum(secrets.seeds[seed.id].refresh_token is not None for seed in seeds) + len(
-        accounts & {*secrets.mailboxes}
-    )
-    if not count:
+    seeds = [seed.id for seed in place.settings.seeds if seed.family in _MICROSOFT_FAMILIES]
+    of_seeds = [seed_id for seed_id in seeds if seed_id in secrets.seeds and secrets.seeds[seed_id].refresh_token]
+    if not (count := len(of_seeds) + len(accounts & secrets.mailboxes.keys())):
         return None
     if secrets.token_key is not None:
         return Line("refresh tokens", Health.WELL, f"{count} of Microsoft are stored encrypted as they rotate")
-    remedy = (
-        "set secrets.token_key (`placement token-key` makes one), or they end some months after they were configured"
-    )
-    return Line("refresh tokens", Health.WARNING, f"{count} of Microsoft rotate and are kept in memory alone; {remedy}")
+    kept = f"{count} of Microsoft are kept in memory alone as they rotate, and the configured ones end some day"
+    return Line("refresh tokens", Health.WARNING, f"{kept}; set secrets.token_key (`placement token-key` makes one)")
 
 
 async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:
@@ -203,7 +201,8 @@ def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEnt
     return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
-async def _seed(access: Access, seed: Seed) -> Line:
+async def examine_seed(access: Access, seed: Seed) -> Line:
+    """Sign in to a seed, and hold what its grant allows against what reading needs."""
     subject = f"seed {seed.id}"
     try:
         reader = await access.seed_reader(seed)
@@ -213,17 +212,22 @@ async def _seed(access: Access, seed: Seed) -> Line:
         return _complaint(subject, error)
 
 
-async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+async def examine_sign_in(access: Access, entry: RosterEntry) -> Line:
+    """Sign in to a mailbox, and hold what its grant allows against what sending needs; nothing is sent."""
     subject = f"mailbox {entry.mailbox_id}"
     try:
         sender = await access.sender(entry)
-        line = await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
+        return await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
     except ConnectorError as error:
-        line = _complaint(subject, error)
+        return _complaint(subject, error)
+
+
+async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+    line = await examine_sign_in(access, entry)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
     if line.health is not Health.ILL and (hole := _find_hole(place, entry)):
-        return Line(subject, Health.ILL, f"{who}: {hole}")
-    return Line(subject, line.health, f"{who}: {line.message}")
+        return replace(line, health=Health.ILL, message=f"{who}: {hole}")
+    return replace(line, message=f"{who}: {line.message}")
 
 
 def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:

@@ -99,6 +99,7 @@ async def test_a_draft_that_was_not_made_tells_throttling_from_trouble(answered:
         (error(503, "ApplicationThrottled", **{"Retry-After": "7"}), True),
         (error(429, "ApplicationThrottled"), True),
         (error(503, "ServiceUnavailable", **{"Retry-After": "7"}), False),
+        (error(503, "ErrorServerBusy"), False),
         (error(502, "BadGateway"), False),
     ],
 )
