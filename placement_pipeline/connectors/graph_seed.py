@@ -110,7 +110,7 @@ class _Sweep:
         self._notebook = notebook
         self._well_known: dict[str, str | None] = dict(cursor.get("folders") or {})
         self._named: dict[str, str] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, str] = {}
         self._gone: set[str] = set()
         self._is_cut = False
         self._count = 0
@@ -135,6 +135,7 @@ class _Sweep:
                 if link is None or beginnings > _BEGINNINGS:
                     raise ReadError("refused", f"{self._wire.who}: Graph refuses the read ({explain(response)})")
                 link, is_first_round, told_count = None, True, 0
+                self._well_known.clear()  # the mailbox may have been made anew
                 continue
             answer = found(response, self._wire.who)
             with http.understood(self._wire.who):
@@ -156,17 +157,18 @@ class _Sweep:
         """Write down what a page of a folder's changes tells of our probes."""
         with http.understood(self._wire.who):
             for row in rows:
-                if "@removed" in row:
-                    self._gone.add(row["id"])
-                    self._seen.discard(row["id"])
+                if "@removed" not in row:
+                    self._seen[row["id"]] = folder
                 else:
-                    self._seen.add(row["id"])
+                    self._gone.add(row["id"])
+                    if self._seen.get(row["id"]) == folder:
+                        del self._seen[row["id"]]
                 if "parentFolderId" in row:
                     self._well_known[folder] = row["parentFolderId"]
             # The same message may come twice; the later row is the newer one, and may tell less.
             here: dict[str, dict[str, Any]] = {}
             for row in rows:
-                if row["id"] in self._seen:
+                if self._seen.get(row["id"]) == folder:
                     here.setdefault(row["id"], {}).update(row)
         if not here:
             return
@@ -184,7 +186,7 @@ class _Sweep:
         """Whether a probe may lie where no folder is followed."""
         if self._is_cut:
             return True
-        if left := list(self._gone - self._seen):
+        if left := list(self._gone - self._seen.keys()):
             known = await asyncio.to_thread(self._notebook.known, left)
             if known:
                 return True
@@ -234,10 +236,11 @@ class _Sweep:
         (https://learn.microsoft.com/graph/delta-query-overview); of headers no page says
         whether delta has them.
         """
-        sender = sender_of(row)
-        is_strangers = sender is not None and sender not in self._notebook.senders
-        if "receivedDateTime" in row and ("internetMessageHeaders" in row or is_strangers):
-            return row
+        with http.understood(self._wire.who):
+            sender = sender_of(row)
+            is_strangers = sender is not None and sender not in self._notebook.senders
+            if "receivedDateTime" in row and ("internetMessageHeaders" in row or is_strangers):
+                return row
         response = await self._wire.read("messages.get", message_path(row["id"]), {"$select": _FIELDS})
         return None if response.status_code == httpx.codes.NOT_FOUND else found(response, self._wire.who)
 
