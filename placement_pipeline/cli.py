@@ -92,12 +92,13 @@ def doctor() -> None:
     """Check every setting, credential and connection; one line each says what is wrong and what to do."""
     from placement_pipeline.stages import doctor as doctor_stage
     from placement_pipeline.stages.access import open_access
+    from placement_pipeline.stages.token_store import open_token_store
     from placement_pipeline.stages.workplace import Workplace, open_workplace
 
     async def examine(place: Workplace) -> int:
         ill = 0
         colours = {"ok": "green", "warning": "yellow", "broken": "red"}
-        async with open_access(place.settings, place.now) as access:
+        async with open_access(place.settings, place.now, open_token_store(place)) as access:
             async for line in doctor_stage.examine(place, access):
                 ill += line.health is doctor_stage.Health.ILL
                 mark = f"[{colours[line.health]}]{line.health:8}[/]"
@@ -109,6 +110,14 @@ def doctor() -> None:
     if ill:
         console.print(f"{ill} broken", style="red")
         raise typer.Exit(1)
+
+
+@app.command("token-key")
+def make_key() -> None:
+    """Print a fresh key for secrets.token_key, which encrypts the refresh tokens that Microsoft rotates."""
+    from placement_pipeline.warehouse.rotated_tokens import make_token_key
+
+    console.print(make_token_key(), highlight=False, markup=False)
 
 
 @app.command("test")

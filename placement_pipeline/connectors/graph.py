@@ -1,52 +1,49 @@
-"""Mailboxes at Microsoft, through Graph: what is sent, what has landed, what was sent before.
+"""A rep's mailbox at Microsoft, through Graph, as something that sends.
 
-How a call is made is in ``graph_wire``; what a folder means is in ``domain.landing``.
+How a call is made is in ``graph_wire``; what a mailbox has received or sent before, in
+``graph_past``; seeds are in ``graph_seed``.
 """
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from email.parser import BytesHeaderParser
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.errors import ReadError, SignInError, told_of_the_seed
-from placement_pipeline.connectors.graph_wire import GraphApi, GraphWire, found, judge_refusal
+from placement_pipeline.connectors.errors import ReadError, SignInError
+from placement_pipeline.connectors.graph_errors import is_refusal, is_slow_down, judge_refusal
+from placement_pipeline.connectors.graph_permissions import SEND_AND_READ, judge, prove_permissions
+from placement_pipeline.connectors.graph_wire import (
+    AppPausedError,
+    GraphApi,
+    GraphWire,
+    found,
+    message_path,
+    moment_text,
+)
 from placement_pipeline.connectors.mail import (
     Accepted,
     CannotTell,
-    Envelope,
     FoundSent,
-    Location,
+    KeepDraft,
     LookUp,
     OutcomeUnknown,
     ProvenUnsent,
-    Reading,
     Refused,
-    SeenMessage,
+    Scopes,
     SendOutcome,
 )
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.mime import build_draft, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
-from placement_pipeline.domain.history import LATE, RECENT, SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 
-_COUNT_STOPS_AT = 5000
-_PAGE = 1000
-# Our probes to all seeds of one test may lie at the end of the folder.
-_END = 50
 _RETRY_SECONDS = 60.0
-_CLOCK_SLACK = timedelta(minutes=5)
-
-# In the order in which mail is likely to lie there: resolving stops when no folder is left unnamed.
-_WELL_KNOWN = ("inbox", "junkemail", "sentitems", "drafts", "deleteditems", "archive", "outbox")
-_OWN_MAIL = frozenset({"sentitems", "drafts", "outbox"})
-_SWEEP_FIELDS = (
-    "id,parentFolderId,inferenceClassification,receivedDateTime,internetMessageId,from,internetMessageHeaders"
-)
+# Our clock may be off by hours, and a day's worth of mail costs no further call.
+_CLOCK_SLACK = timedelta(days=2)
 
 
 class GraphSender:
@@ -60,44 +57,50 @@ class GraphSender:
         tokens: app-only, or of the mailbox's own user; Mail.ReadWrite and Mail.Send.
         who: how messages call the mailbox.
         address: of the mailbox for an app-only token; None where the token is the user's own.
+        meter: counts the calls.
     """
 
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None) -> None:
-        self._wire = GraphWire(api, tokens, who, address)
+    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
+        self._wire = GraphWire(api, tokens, who, address, meter)
 
-    async def send(self, probe: OutgoingProbe, keep_draft: Callable[[str], None]) -> SendOutcome:
+    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
         """As ``mail.Sender.send``."""
         try:
-            drafted = await self._wire.send_once("POST", "/messages", build_draft(probe))
+            drafted = await self._wire.send_once("messages.create", "POST", "/messages", build_draft(probe))
         except ReadError as error:
-            return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
-        if not isinstance(drafted, httpx.Response):
-            return _not_drafted(drafted.detail)
-        if drafted.is_server_error:
-            return _not_drafted(f"HTTP {drafted.status_code}")
+            return _not_begun(error)
+        if isinstance(drafted, http.NothingWritten):
+            return Refused("provider_down", f"Graph: {drafted.detail}", retry_after_seconds=_RETRY_SECONDS)
+        if isinstance(drafted, http.NoAnswer):
+            return _draft_unknown(drafted.detail)
+        if drafted.is_server_error and not is_slow_down(drafted):
+            return _draft_unknown(f"HTTP {drafted.status_code}")
         if not drafted.is_success:
             return judge_refusal(drafted)
         try:
             draft = drafted.json()
             draft_id, internet_message_id = str(draft["id"]), draft.get("internetMessageId")
         except (ValueError, LookupError, TypeError):
-            return _not_drafted("the answer names no draft")
-        keep_draft(draft_id)
+            return _draft_unknown("the answer names no draft")
+        await keep_draft(draft_id)
         return await self._send_draft(draft_id, internet_message_id)
 
-    async def look_up(self, token: str, draft_id: str | None, since: datetime) -> LookUp:
+    async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
         """As ``mail.Sender.look_up``: the draft's own id tells.
 
         A draft that did not go out is removed, as far as that succeeds: the next send makes
-        another, and the mailbox is left as it was. Without a draft id nothing was ever sent.
+        another, and the mailbox is left as it was. Without a draft id nothing was ever sent,
+        but a draft may have been made whose answer was lost.
         """
+        since -= _CLOCK_SLACK
         if draft_id is None:
+            await self._remove_strays(token, to_address, since)
             return ProvenUnsent()
         try:
             select = {"$select": "id,isDraft,internetMessageId"}
-            response = await self._wire.read("messages.get", _message(draft_id), select)
+            response = await self._wire.read("messages.get", message_path(draft_id), select)
             if response.status_code == httpx.codes.NOT_FOUND:
-                return await self._find_sent(token, since - _CLOCK_SLACK)
+                return await self._find_sent(token, to_address, since)
             message = found(response, self._wire.who)
             with http.understood(self._wire.who):
                 if not message["isDraft"]:
@@ -107,11 +110,25 @@ class GraphSender:
             return CannotTell(str(error))
         return ProvenUnsent()
 
+    async def prove(self) -> str:
+        """As ``mail.Sender.prove``: the drafts open, and the token says what it says of its permissions.
+
+        Nothing is written, so whether an application may send shows with certainty at the first send.
+        """
+        who = self._wire.who
+        found(await self._wire.read("mailFolders.get", "/mailFolders/drafts", {"$select": "id"}), who)
+        return f"the mailbox opens{prove_permissions(await self._wire.claims(), SEND_AND_READ, who)}"
+
+    async def scopes(self) -> Scopes | None:
+        """As ``mail.ScopedGrant.scopes``; a personal account's token does not tell."""
+        return judge(await self._wire.claims(), SEND_AND_READ)
+
     async def _send_draft(self, draft_id: str, internet_message_id: str | None) -> SendOutcome:
         try:
-            answer = await self._wire.send_once("POST", f"{_message(draft_id)}/send")
+            answer = await self._wire.send_once("messages.send", "POST", f"{message_path(draft_id)}/send")
         except ReadError as error:
-            return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
+            await self._remove(draft_id)
+            return _not_begun(error)
         match answer:
             case http.NothingWritten(detail):
                 refusal = Refused("provider_down", f"Graph: {detail}", retry_after_seconds=_RETRY_SECONDS)
@@ -119,178 +136,71 @@ class GraphSender:
                 return OutcomeUnknown(f"Graph: {detail}")
             case _ if answer.is_success:
                 return Accepted(draft_id, internet_message_id)
-            case _ if answer.is_server_error:
+            case _ if not is_refusal(answer):
                 return OutcomeUnknown(f"Graph: HTTP {answer.status_code} to the send")
             case _:
                 refusal = judge_refusal(answer)
         await self._remove(draft_id)
         return refusal
 
-    async def _find_sent(self, token: str, since: datetime) -> LookUp:
-        params = {
-            "$filter": f"sentDateTime ge {_moment(since)}",
-            "$select": "id,internetMessageId,internetMessageHeaders",
-            "$top": "100",
-        }
-        with http.understood(self._wire.who):
-            async for row in self._wire.pages("messages.list", "/mailFolders/sentitems/messages", params):
-                if read_token(_header(row, TOKEN_HEADER)) == token:
-                    return FoundSent(row["id"], row.get("internetMessageId"))
+    async def _find_sent(self, token: str, to_address: str, since: datetime) -> LookUp:
+        window = f"sentDateTime ge {moment_text(since)}"
+        for row in await self._carrying("sentitems", token, to_address, window, most=1):
+            return FoundSent(row["id"], row.get("internetMessageId"))
         return ProvenUnsent()
+
+    async def _remove_strays(self, token: str, to_address: str, since: datetime) -> None:
+        """Leave no draft behind whose id was never learnt; where that fails, nothing went out all the same."""
+        with contextlib.suppress(ReadError, SignInError):
+            window = f"createdDateTime ge {moment_text(since)}"
+            for row in await self._carrying("drafts", token, to_address, window):
+                await self._remove(row["id"])
+
+    async def _carrying(
+        self, folder: str, token: str, to_address: str, window: str, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The messages of a folder of the mailbox's own that carry the token, the first ``most`` of them.
+
+        Graph shows no headers of what a mailbox wrote itself, but keeps them in the MIME content
+        (https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/3025). What goes to a seed is
+        a probe and little else, so that content is read.
+        """
+        params = {"$filter": window, "$select": "id,internetMessageId,toRecipients", "$top": "100"}
+        carrying: list[dict[str, Any]] = []
+        async with aclosing(self._wire.pages("messages.list", f"/mailFolders/{folder}/messages", params)) as pages:
+            async for rows in pages:
+                with http.understood(self._wire.who):
+                    candidates = [row for row in rows if to_address.lower() in _recipients(row)]
+                for row in candidates:
+                    if await self._token_of(row["id"]) == token:
+                        carrying.append(row)
+                    if len(carrying) == most:
+                        return carrying
+        return carrying
+
+    async def _token_of(self, message_id: str) -> str | None:
+        response = await self._wire.read("messages.value", f"{message_path(message_id)}/$value")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return read_token(BytesHeaderParser().parsebytes(response.content).get(TOKEN_HEADER))
 
     async def _remove(self, draft_id: str) -> None:
         """Leave no draft behind in a rep's mailbox; where that fails, the answer to the send still counts."""
         with contextlib.suppress(ReadError, SignInError):
-            await self._wire.send_once("DELETE", _message(draft_id))
+            await self._wire.send_once("messages.delete", "DELETE", message_path(draft_id), tidies_up=True)
 
 
-class GraphSeedReader:
-    """A seed at Microsoft (``mail.SeedReader``).
-
-    One listing over all folders, with ids that survive a move, tells where everything lies.
-
-    Args:
-        api: the API.
-        tokens: app-only, or of the seed's own user (Outlook.com has no other); Mail.Read.
-        who: how messages call the seed.
-        address: of the seed for an app-only token; None where the token is the user's own.
-    """
-
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None) -> None:
-        self._wire = GraphWire(api, tokens, who, address)
-        self._folders: dict[str, tuple[str, bool]] = {}
-        self._unresolved = list(_WELL_KNOWN)
-
-    async def sweep(self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool]) -> Reading:
-        """As ``mail.SeedReader.sweep``."""
-        calls: Counter[str] = Counter()
-        with told_of_the_seed(), http.understood(self._wire.who):
-            messages = await self._see_all(since, known_ids, is_ours, calls)
-        return Reading(tuple(messages), dict(calls))
-
-    async def _see_all(
-        self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool], calls: Counter[str]
-    ) -> list[SeenMessage]:
-        params = {"$filter": f"receivedDateTime ge {_moment(since)}", "$select": _SWEEP_FIELDS, "$top": "100"}
-        rows = {row["id"]: row async for row in self._wire.pages("messages.list", "/messages", params, calls)}
-        await self._name_folders({row["parentFolderId"] for row in rows.values()}, calls)
-        received = [row for row in rows.values() if self._folders[row["parentFolderId"]][0] not in _OWN_MAIL]
-        return await http.together(self._see(row, known_ids, is_ours, calls) for row in received)
-
-    async def _see(
-        self,
-        row: dict[str, Any],
-        known_ids: frozenset[str],
-        is_ours: Callable[[Envelope], bool],
-        calls: Counter[str],
-    ) -> SeenMessage:
-        folder, is_well_known = self._folders[row["parentFolderId"]]
-        location = Location(
-            folder=folder, is_well_known_folder=is_well_known, inference=row.get("inferenceClassification")
-        )
-        if row["id"] in known_ids:
-            return SeenMessage(row["id"], location)
-        sender = ((row.get("from") or {}).get("emailAddress") or {}).get("address")
-        envelope = Envelope(
-            token=read_token(_header(row, TOKEN_HEADER)),
-            from_address=sender.lower() if sender else None,
-            received_at=datetime.fromisoformat(row["receivedDateTime"]),
-        )
-        raw: bytes | None = None
-        if is_ours(envelope):
-            response = await self._wire.read("messages.value", f"{_message(row['id'])}/$value", calls=calls)
-            if response.status_code == httpx.codes.NOT_FOUND:
-                raise ReadError("refused", f"{self._wire.who}: a message was removed while it was read")
-            raw = response.content
-        return SeenMessage(
-            provider_message_id=row["id"],
-            location=location,
-            received_at=envelope.received_at,
-            token=envelope.token,
-            from_address=envelope.from_address,
-            internet_message_id=row.get("internetMessageId"),
-            raw=raw,
-        )
-
-    async def _name_folders(self, wanted: set[str], calls: Counter[str]) -> None:
-        """Learn which folders the ids stand for: a well-known one each, and by name those a user made."""
-        while not wanted <= self._folders.keys() and self._unresolved:
-            name = self._unresolved[0]
-            response = await self._wire.read("mailFolders.get", f"/mailFolders/{name}", {"$select": "id"}, calls)
-            if response.status_code != httpx.codes.NOT_FOUND:  # not every mailbox has an archive
-                self._folders[response.json()["id"]] = (name, True)
-            self._unresolved.pop(0)
-        for folder_id in wanted - self._folders.keys():
-            path = f"/mailFolders/{quote(folder_id, safe='')}"
-            response = await self._wire.read("mailFolders.get", path, {"$select": "id,displayName"}, calls)
-            self._folders[folder_id] = (found(response, self._wire.who)["displayName"], False)
+def _not_begun(error: ReadError) -> Refused:
+    """What stopped a call before it was made: nothing went out."""
+    if isinstance(error, AppPausedError):
+        return Refused("throttled", str(error), retry_after_seconds=error.pause_seconds)
+    return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
 
 
-class GraphHistoryReader:
-    """A rep's mailbox at Microsoft, as something with a past (``mail.HistoryReader``).
-
-    Args:
-        api: the API.
-        tokens: app-only, or of the mailbox's own user; Mail.Read.
-        who: how messages call the mailbox.
-        address: of the mailbox for an app-only token; None where the token is the user's own.
-    """
-
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None) -> None:
-        self._wire = GraphWire(api, tokens, who, address)
-
-    async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
-        """As ``mail.HistoryReader.read_sent``: ids and moments of 90 days, then the ends of the folder.
-
-        Mostly three calls. The moments tell the two windows apart; a count by Graph would
-        take in our probes, which only their ids tell.
-        """
-        with http.understood(self._wire.who):
-            window = f"sentDateTime ge {_moment(now - LATE)} and sentDateTime lt {_moment(now)}"
-            moments = await self._sent({"$filter": window, "$top": str(_PAGE)}, is_ours, most=_COUNT_STOPS_AT)
-            oldest = await self._sent({"$orderby": "sentDateTime asc", "$top": str(_END)}, is_ours, most=1)
-            newest = moments or await self._sent({"$orderby": "sentDateTime desc", "$top": str(_END)}, is_ours, most=1)
-            return SentHistory(
-                read_at=now,
-                first_sent_at=min(oldest, default=None),
-                last_sent_at=max(newest, default=None),
-                sent_30_days_count=sum(moment >= now - RECENT for moment in moments),
-                sent_90_days_count=len(moments),
-            )
-
-    async def _sent(self, params: dict[str, str], is_ours: Callable[[str], bool], most: int) -> list[datetime]:
-        """Moments of sent messages but for our probes, in the order asked; the first ``most`` of them."""
-        moments: list[datetime] = []
-        path = "/mailFolders/sentitems/messages"
-        query: dict[str, str] | None = {"$select": "id,sentDateTime", **params}
-        while path and len(moments) < most:
-            answer = found(await self._wire.read("messages.list", path, query), self._wire.who)
-            moments += [_read_moment(row["sentDateTime"]) for row in answer["value"] if not is_ours(row["id"])]
-            path, query = answer.get("@odata.nextLink", ""), None
-        return moments[:most]
+def _draft_unknown(detail: str) -> OutcomeUnknown:
+    """A draft never sends itself, so nothing went out; but one may lie there, which the look-up removes."""
+    return OutcomeUnknown(f"Graph: whether a draft was made is not known ({detail})")
 
 
-def _not_drafted(detail: str) -> Refused:
-    """A draft never sends itself: without an answer to its creation, nothing went out."""
-    return Refused("provider_down", f"Graph: no draft was made ({detail})", retry_after_seconds=_RETRY_SECONDS)
-
-
-def _message(message_id: str) -> str:
-    return f"/messages/{quote(message_id, safe='')}"
-
-
-def _header(row: dict[str, Any], name: str) -> str | None:
-    for header in row.get("internetMessageHeaders") or ():
-        if header["name"].lower() == name.lower():
-            return str(header["value"])
-    return None
-
-
-def _read_moment(text: str) -> datetime:
-    """Graph's times are UTC; one without a zone would be taken for local time."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _recipients(row: dict[str, Any]) -> set[str]:
+    return {str(one["emailAddress"].get("address", "")).lower() for one in row.get("toRecipients") or ()}

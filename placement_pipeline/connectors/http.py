@@ -79,12 +79,13 @@ Gate = Callable[[], AbstractAsyncContextManager[None]]
 
 
 async def send_once(
-    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext
+    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext, gate: Gate = nullcontext
 ) -> httpx.Response | NothingWritten | NoAnswer:
     """Make a call that must not be made twice; any status is an answer."""
     try:
-        with tally():
-            return await client.send(request)
+        async with gate():
+            with tally():
+                return await client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NothingWritten(f"no connection ({type(error).__name__})")
     except httpx.RequestError as error:

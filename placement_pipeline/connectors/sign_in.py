@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -23,6 +23,46 @@ class AccessToken:
 
     value: str = field(repr=False)
     lifetime_seconds: float
+
+
+class NotKeptError(Exception):
+    """A refresh token could not be stored; the message shows nothing of it."""
+
+
+class RotatedTokens(Protocol):
+    """Where refresh tokens that rotate are kept from one process to the next; called from any thread."""
+
+    def latest(self, grant_key: str, configured: str) -> str:
+        """The refresh token to begin with: the stored one, unless another was configured since.
+
+        Args:
+            grant_key: our name of the grant, ``seed/outlook-01``.
+            configured: the refresh token that stands in the secrets.
+
+        Raises:
+            InputError: what is stored cannot be opened with the key there is.
+            ReadError: the store does not answer.
+        """
+        ...
+
+    def keep(self, grant_key: str, configured: str, token: str) -> None:
+        """Store a new refresh token in place of the one before.
+
+        Raises:
+            NotKeptError: the store does not answer.
+        """
+        ...
+
+
+class InMemoryOnly(RotatedTokens):
+    """Keeps nothing: every process begins with the configured token."""
+
+    def latest(self, grant_key: str, configured: str) -> str:
+        """The configured one."""
+        return configured
+
+    def keep(self, grant_key: str, configured: str, token: str) -> None:
+        """Let it be forgotten with the process."""
 
 
 class TokenSource:

@@ -13,6 +13,7 @@ from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.domain.costs import Cost
 from placement_pipeline.settings import SettingsError, load_settings
 from placement_pipeline.stages.access import Access, open_access
+from placement_pipeline.stages.token_store import open_token_store
 from placement_pipeline.stages.workplace import Workplace, open_workplace
 from placement_pipeline.warehouse.costs import add_costs
 from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
@@ -68,7 +69,7 @@ def run_stage(place: Workplace, name: str, stage: Callable[[Workplace, Access], 
     """
 
     async def work() -> Ran[_Result]:
-        async with open_access(place.settings, place.now) as access:
+        async with open_access(place.settings, place.now, open_token_store(place)) as access:
             try:
                 counts = await stage(place, access)
             finally:

@@ -36,14 +36,14 @@ def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: 
     """Make a token that begins with the provider's prefix."""
     grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds, scope)
     payload = base64.urlsafe_b64encode(json.dumps(asdict(grant)).encode()).decode().rstrip("=")
-    return f"{prefix}{payload}.{_sign(payload)}"
+    return f"{prefix}{payload}.{sign(payload)}"
 
 
 def read(prefix: str, authorization: str | None) -> Grant | None:
     """The grant in an ``Authorization`` header; None if it is missing, false or expired."""
     scheme, _, token = (authorization or "").partition(" ")
     payload, _, signature = token.removeprefix(prefix).partition(".")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(_sign(payload), signature):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(sign(payload), signature):
         return None
     try:
         grant = Grant(**json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
@@ -52,5 +52,6 @@ def read(prefix: str, authorization: str | None) -> Grant | None:
     return grant if grant.expires_at > datetime.now(UTC).timestamp() else None
 
 
-def _sign(payload: str) -> str:
+def sign(payload: str) -> str:
+    """What makes a token the sandbox's own."""
     return hmac.new(_KEY, payload.encode(), hashlib.sha256).hexdigest()[:32]

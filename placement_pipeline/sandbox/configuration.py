@@ -4,6 +4,7 @@ Written as a person would write them for real providers, so that nothing in the 
 tells the two apart.
 """
 
+import base64
 import csv
 import io
 import json
@@ -14,7 +15,7 @@ from typing import Any
 
 from placement_pipeline.domain.words import MailProvider, SyncMode
 from placement_pipeline.sandbox import crm, google_tokens, imap_tokens, microsoft_tokens, pipedrive
-from placement_pipeline.sandbox.accounts import Account
+from placement_pipeline.sandbox.accounts import Account, derive
 from placement_pipeline.sandbox.faults import Fault
 from placement_pipeline.sandbox.post_office import PostOffice
 from placement_pipeline.sandbox.world import Mailbox, Rep, Seed, World
@@ -153,6 +154,7 @@ def _secrets(office: PostOffice) -> dict[str, Any]:
         "microsoft_tenant": microsoft_tokens.TENANT,
         "microsoft_client_id": microsoft_tokens.CLIENT_ID,
         "microsoft_client_secret": microsoft_tokens.CLIENT_SECRET,
+        "token_key": base64.urlsafe_b64encode(bytes.fromhex(derive("token key", length=64))).decode(),
         "mailboxes": {
             account.address: {"refresh_token": account.refresh_token}
             for account in accounts

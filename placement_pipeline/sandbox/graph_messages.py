@@ -78,7 +78,11 @@ def _folder_mark(folder: str) -> bytes:
 
 
 def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[str, Any]:
-    """The message resource, with every property this server knows."""
+    """The message resource, with every property this server knows.
+
+    What the mailbox wrote itself shows no headers; they stand in its MIME content alone
+    (https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/3025).
+    """
     parsed = parse(message.raw)
     html = parsed.get_body(("html",))
     body = html or parsed.get_body(("plain",))
@@ -107,8 +111,12 @@ def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[s
         "toRecipients": _recipients(parsed, "To"),
         "ccRecipients": _recipients(parsed, "Cc"),
         "bccRecipients": _recipients(parsed, "Bcc"),
-        "internetMessageHeaders": [{"name": name, "value": str(value)} for name, value in parsed.items()],
+        **({} if message.folder in ("sent", "drafts") else {"internetMessageHeaders": _headers(parsed)}),
     }
+
+
+def _headers(message: EmailMessage) -> list[dict[str, str]]:
+    return [{"name": name, "value": str(value)} for name, value in message.items()]
 
 
 def is_draft(account: Account, message: StoredMessage) -> bool:
@@ -117,7 +125,7 @@ def is_draft(account: Account, message: StoredMessage) -> bool:
 
 
 def past_as_json(account: Account, message: PastMessage, immutable: bool) -> dict[str, Any]:
-    """A sent message of the synthetic past: dates and an id."""
+    """A sent message of the synthetic past: dates and an id, and to nobody that is known."""
     moment = _moment(message.sent_at)
     return {
         "@odata.etag": 'W/"0"',
@@ -125,6 +133,7 @@ def past_as_json(account: Account, message: PastMessage, immutable: bool) -> dic
         "createdDateTime": moment,
         "receivedDateTime": moment,
         "sentDateTime": moment,
+        "toRecipients": [],
         "parentFolderId": folder_id(account, "sent"),
         "isRead": True,
         "isDraft": False,

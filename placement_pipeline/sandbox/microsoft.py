@@ -1,7 +1,8 @@
 """Microsoft Graph's mail over one HTTP server, as far as a sender, a sweep and a look-up use it.
 
-Drafts and their sending, sendMail in JSON, lists, folders. Messages as JSON are in
-``graph_messages``, OData in ``graph_query``, tokens in ``microsoft_tokens``.
+Drafts and their sending, sendMail in JSON, lists, delta queries, folders. Messages as JSON
+are in ``graph_messages``, OData in ``graph_query``, delta's states in ``graph_delta``, tokens
+in ``microsoft_tokens``.
 """
 
 import uuid
@@ -13,8 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from placement_pipeline.sandbox import access_tokens
 from placement_pipeline.sandbox.accounts import Account, History
+from placement_pipeline.sandbox.graph_delta import Deltas, StateGoneError, page_size
 from placement_pipeline.sandbox.graph_messages import (
     WELL_KNOWN,
     InvalidMessageError,
@@ -28,9 +29,9 @@ from placement_pipeline.sandbox.graph_messages import (
 )
 from placement_pipeline.sandbox.graph_query import ListQuery, ODataError, Record, project
 from placement_pipeline.sandbox.mailstore import NoSuchMessageError, StoredMessage
-from placement_pipeline.sandbox.microsoft_tokens import TOKEN_PREFIX
+from placement_pipeline.sandbox.microsoft_grants import read_token
 from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
-from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
+from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -41,6 +42,15 @@ _WIRE_CODES = {
     500: ("ErrorInternalServerError", "An internal server error occurred. The operation failed."),
     503: ("ServiceUnavailable", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The request timed out."),
+}
+# Any one of them opens the operation (https://learn.microsoft.com/graph/permissions-reference).
+_READ = frozenset({"Mail.Read", "Mail.ReadWrite"})
+_NEEDED = {
+    "graph.users.get": None,
+    "graph.sendMail": frozenset({"Mail.Send"}),
+    "graph.messages.send": frozenset({"Mail.Send"}),
+    "graph.messages.create": frozenset({"Mail.ReadWrite"}),
+    "graph.messages.delete": frozenset({"Mail.ReadWrite"}),
 }
 
 
@@ -53,7 +63,11 @@ class GraphError(Exception):
 
 
 class GraphWire:
-    """Graph v1.0 on one server."""
+    """Graph v1.0 on one server.
+
+    Attributes:
+        deltas: every folder's delta query.
+    """
 
     def __init__(self, office: PostOffice, faults: WireFaults) -> None:
         self._office, self._store = office, office.store
@@ -61,6 +75,7 @@ class GraphWire:
         # A listing goes through the whole mailbox, and reading a message takes a millisecond.
         self._record = lru_cache(maxsize=20_000)(self._read_record)
         self._past_records = lru_cache(maxsize=200)(self._read_past)
+        self.deltas = Deltas(self._store, self._record)
         self.app = web.Application(middlewares=[self._limit, middleware(faults, wire_error), _answer_errors])
         for root, twin in (("/v1.0/users/{user}", ""), ("/v1.0/me", ":me")):
             for method, path, handler, name in (
@@ -73,6 +88,7 @@ class GraphWire:
                 ("GET", "/messages/{id}", self._get, "graph.messages.get"),
                 ("DELETE", "/messages/{id}", self._delete_draft, "graph.messages.delete"),
                 ("GET", "/mailFolders", self._list_folders, "graph.mailFolders.list"),
+                ("GET", "/mailFolders/{folder}/messages/delta", self._delta, "graph.messages.delta"),
                 ("GET", "/mailFolders/{folder}/messages", self._list, f"graph.messages.list:folder{twin}"),
                 ("GET", "/mailFolders/{folder}", self._get_folder, "graph.mailFolders.get"),
             ):
@@ -92,9 +108,14 @@ class GraphWire:
             self._in_flight[mailbox] -= 1
 
     def _account(self, request: web.Request) -> Account:
-        grant = access_tokens.read(TOKEN_PREFIX, request.headers.get("Authorization"))
+        grant = read_token(request.headers.get("Authorization"))
         if grant is None:
             raise GraphError(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
+        if grant.audience != f"{request.scheme}://{request.host}":
+            raise GraphError(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")
+        needed = _NEEDED.get(operation_of(request), _READ)
+        if needed is not None and not needed & grant.permissions:
+            raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         user = request.match_info.get("user")
         if grant.is_application:
             if user is None:
@@ -176,6 +197,19 @@ class GraphWire:
         if len(hits) > query.skip + query.top:
             answer["@odata.nextLink"] = str(request.url.update_query({"$skip": str(query.skip + query.top)}))
         return web.json_response(answer)
+
+    async def _delta(self, request: web.Request) -> web.Response:
+        account = self._account(request)
+        folder, size = self._folder(request, account), page_size(request.headers.getall("Prefer", []))
+        page = self.deltas.page(account, folder, request.query, size, _wants_immutable_ids(request))
+        link, token = ("deltaLink", "$deltatoken") if page.is_last else ("nextLink", "$skiptoken")
+        return web.json_response(
+            {
+                "@odata.context": f"{request.scheme}://{request.host}/v1.0/$metadata#Collection(message)",
+                f"@odata.{link}": str(request.url.with_query({token: page.token})),
+                "value": page.rows,
+            }
+        )
 
     def _read_record(self, message: StoredMessage, immutable: bool) -> Record:
         return as_json(self._store.accounts[message.account], message, immutable)
@@ -260,6 +294,8 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         response = await handler(request)
     except (ODataError, InvalidMessageError) as error:
         return _error(400, error.code, str(error))
+    except StateGoneError as error:
+        return _error(410, error.code, str(error))
     except GraphError as error:
         return _error(error.status, error.code, str(error))
     except web.HTTPNotFound:

@@ -1,7 +1,8 @@
 """Microsoft's authority: discovery and the token endpoint, on TLS as msal demands.
 
-Delegated refresh tokens and the application's own tokens. Errors carry the AADSTS number
-in ``error_codes``, as the real authority's do. What a token opens is in ``microsoft``.
+Delegated refresh tokens and the application's own tokens, by secret or certificate. Errors
+carry the AADSTS number in ``error_codes``, as the real authority's do. What an access token
+looks like is in ``microsoft_grants``, what it opens in ``microsoft``.
 """
 
 import uuid
@@ -9,13 +10,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+from cryptography import x509
 
-from placement_pipeline.sandbox import access_tokens
 from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.mailstore import MailStore
+from placement_pipeline.sandbox.microsoft_certificate import judge_assertion
+from placement_pipeline.sandbox.microsoft_grants import (
+    APP_PERMISSIONS,
+    REP_PERMISSIONS,
+    SEED_PERMISSIONS,
+    MicrosoftGrant,
+    mint_token,
+)
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
 
-TOKEN_PREFIX = "EwB"
 TENANT = "7c6f1d0e-5a3b-4c1e-9f7a-2b8d4e6a9c10"
 CLIENT_ID = "0d9e8c7b-6a5f-4e3d-8c2b-1a0f9e8d7c6b"
 CLIENT_SECRET = "sandbox-microsoft-secret"
@@ -26,6 +34,10 @@ _ROTATION = "~"  # stands in no refresh token of the world
 
 _DESCRIPTIONS = {
     7000215: "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value.",
+    7000218: "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+    700023: "Client assertion audience claim does not match Realm issuer.",
+    700024: "Client assertion is not within its valid time range.",
+    700027: "Client assertion failed signature validation. The certificate with this thumbprint is not registered.",
     700016: "Application with identifier '{client}' was not found in the directory.",
     90002: "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID.",
     70000: "Provided grant is invalid or malformed.",
@@ -39,10 +51,22 @@ _DESCRIPTIONS = {
 
 
 class MicrosoftTokens:
-    """The authority's own HTTP server."""
+    """The authority's own HTTP server.
 
-    def __init__(self, store: MailStore, faults: WireFaults) -> None:
-        self._store = store
+    Args:
+        store: whose accounts sign in.
+        faults: the wire's trouble.
+        certificate: the application's, registered beside its secret.
+
+    Attributes:
+        app_permissions: what the application was granted over every work account.
+        consents: what a user has consented to, by address, where that is not what the mailbox needs.
+    """
+
+    def __init__(self, store: MailStore, faults: WireFaults, certificate: x509.Certificate) -> None:
+        self.app_permissions = APP_PERMISSIONS
+        self.consents: dict[str, frozenset[str]] = {}
+        self._store, self._certificate = store, certificate
         self._rotations = 0
         self.app = web.Application(middlewares=[middleware(faults, _wire_error)])
         self.app.router.add_post("/{tenant}/oauth2/v2.0/token", self._token, name="microsoft.token")
@@ -76,24 +100,33 @@ class MicrosoftTokens:
         if client != CLIENT_ID:
             return _error(400, "unauthorized_client", 700016, client=client)
         match form.get("grant_type"):
-            case "client_credentials":
-                return self._for_application(form)
-            case "refresh_token":
-                return self._for_user(tenant, form)
+            case "client_credentials" | "refresh_token" as grant_type:
+                endpoint = f"https://{request.host}/{tenant}/oauth2/v2.0/token"
+                if number := self._judge_client(form, endpoint):
+                    return _error(401, "invalid_client", number)
+                return (
+                    self._for_application(tenant, form)
+                    if grant_type != "refresh_token"
+                    else self._for_user(tenant, form)
+                )
             case _:
                 return _error(400, "unsupported_grant_type", 70003)
 
-    def _for_application(self, form: dict[str, str]) -> web.Response:
-        if form.get("client_secret") != CLIENT_SECRET:
-            return _error(401, "invalid_client", 7000215)
+    def _judge_client(self, form: dict[str, str], endpoint: str) -> int | None:
+        if assertion := form.get("client_assertion"):
+            return judge_assertion(assertion, self._certificate, CLIENT_ID, endpoint)
+        if "client_secret" not in form:
+            return 7000218
+        return None if form["client_secret"] == CLIENT_SECRET else 7000215
+
+    def _for_application(self, tenant: str, form: dict[str, str]) -> web.Response:
         if not form.get("scope", "").endswith("/.default"):
             return _error(400, "invalid_scope", 1002012)
-        token = access_tokens.mint(TOKEN_PREFIX, CLIENT_ID, _LIFETIME_SECONDS, is_application=True)
+        grant = MicrosoftGrant(CLIENT_ID, True, _audience(form), self.app_permissions)
+        token = mint_token(grant, tenant, CLIENT_ID, _LIFETIME_SECONDS, opaque=False)
         return web.json_response({"token_type": "Bearer", "expires_in": _LIFETIME_SECONDS, "access_token": token})
 
     def _for_user(self, tenant: str, form: dict[str, str]) -> web.Response:
-        if form.get("client_secret", CLIENT_SECRET) != CLIENT_SECRET:
-            return _error(401, "invalid_client", 7000215)
         grant = form.get("refresh_token", "").partition(_ROTATION)[0]
         account = self._store.account_by_refresh_token(grant)
         if account is None or account.hosted_at != "microsoft" or not _signs_in_at(account, tenant):
@@ -103,17 +136,26 @@ class MicrosoftTokens:
         if account.is_broken:
             return _error(400, "invalid_grant", 53003, suberror="message_only")
         self._rotations += 1
+        usual = SEED_PERMISSIONS if account.kind == "seed" else REP_PERMISSIONS
+        consented = self.consents.get(account.address, usual)
+        opened = MicrosoftGrant(account.address, False, _audience(form), consented)
         return web.json_response(
             {
                 "token_type": "Bearer",
-                "scope": form.get("scope", ""),
+                "scope": " ".join(sorted(consented)),
                 "expires_in": _LIFETIME_SECONDS,
                 "ext_expires_in": _LIFETIME_SECONDS,
-                "access_token": access_tokens.mint(TOKEN_PREFIX, account.address, _LIFETIME_SECONDS),
+                "access_token": mint_token(opened, tenant, CLIENT_ID, _LIFETIME_SECONDS, opaque=account.is_consumer),
                 # The old one stays good, as at Microsoft, but a new one comes with every answer.
                 "refresh_token": f"{grant}{_ROTATION}{self._rotations}",
             }
         )
+
+
+def _audience(form: dict[str, str]) -> str:
+    """The API that the scopes are of; msal asks for OpenID's beside them."""
+    (found, *_) = [scope for scope in form.get("scope", "").split() if "/" in scope] or [""]
+    return found.rpartition("/")[0]
 
 
 def _signs_in_at(account: Account, tenant: str) -> bool:

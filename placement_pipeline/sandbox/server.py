@@ -29,6 +29,7 @@ from placement_pipeline.sandbox.google_tokens import GoogleTokens
 from placement_pipeline.sandbox.imap import ImapWire
 from placement_pipeline.sandbox.imap_tokens import ImapTokens
 from placement_pipeline.sandbox.microsoft import GraphWire
+from placement_pipeline.sandbox.microsoft_certificate import open_certificate
 from placement_pipeline.sandbox.microsoft_tokens import MicrosoftTokens
 from placement_pipeline.sandbox.pipedrive import PipedriveWire
 from placement_pipeline.sandbox.post_office import PostOffice
@@ -52,11 +53,17 @@ class Sandbox:
         office: the world in motion; valid after ``start``, to be touched in its own loop only.
         faults: the wire's trouble.
         endpoints: valid after ``start``.
+        graph: Graph's server.
+        microsoft: Microsoft's authority.
+        app_certificate: private key and certificate by which the application signs in there, PEM.
     """
 
     office: PostOffice
     faults: WireFaults
     endpoints: Endpoints
+    graph: GraphWire
+    microsoft: MicrosoftTokens
+    app_certificate: Path
 
     def __init__(self, world: World, state: Path, ports: dict[str, int] | None = None) -> None:
         self._world, self._state = world, state
@@ -85,8 +92,11 @@ class Sandbox:
         google = GoogleWire(self.office, tokens, self.faults).app
         ImapTokens(store).add_routes(google)
         await self._serve("google", google)
-        await self._serve("graph", GraphWire(self.office, self.faults).app)
-        await self._serve("authority", MicrosoftTokens(store, self.faults).app, context)
+        self.graph = GraphWire(self.office, self.faults)
+        await self._serve("graph", self.graph.app)
+        self.app_certificate = self._state / "microsoft_app.pem"
+        self.microsoft = MicrosoftTokens(store, self.faults, open_certificate(self.app_certificate))
+        await self._serve("authority", self.microsoft.app, context)
         await self._serve("pipedrive", PipedriveWire(self.office, self.faults).app)
         await self._serve(
             "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app

@@ -8,7 +8,7 @@ over a restart; that a mailbox has forgotten its history is (``MailStore.forget_
 Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.list``,
 ``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``;
 ``microsoft.discovery``, ``microsoft.token``, ``graph.users.get``, ``graph.sendMail``,
-``graph.messages.create|list|get|raw|send|delete``, ``graph.mailFolders.list|get``;
+``graph.messages.create|list|delta|get|raw|send|delete``, ``graph.mailFolders.list|get``;
 ``pipedrive.users.list``, ``pipedrive.deals.list|archived``;
 ``imap.token``, ``imap.login``, ``imap.list``, ``imap.status``, ``imap.select``, ``imap.search``,
 ``imap.fetch``.

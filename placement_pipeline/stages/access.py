@@ -21,16 +21,19 @@ from placement_pipeline.connectors.gmail_history import GmailHistoryReader
 from placement_pipeline.connectors.gmail_seed import GmailSeedReader
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
-from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
+from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.graph_seed import GraphSeedReader
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.imap_sign_in import refresh_grant
 from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.pipedrive import Pipedrive
 from placement_pipeline.connectors.quota import Quota
-from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, TokenSource
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
@@ -44,14 +47,25 @@ class Access:
         settings: the whole configuration.
         client: the shared client.
         clock: what the client's answers say of the time.
+        rotated: keeps refresh tokens that rotate.
+        now: our clock.
 
     Attributes:
         meter: counts every call made through this access.
         clock: how far the providers' clocks are ahead of ours.
     """
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, clock: http.ClockWatch) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: httpx.AsyncClient,
+        clock: http.ClockWatch,
+        rotated: RotatedTokens | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self.meter = Meter()
+        self._rotated = rotated or InMemoryOnly()
+        self._now = now
         self.clock = clock
         self._settings = settings
         self._client = client
@@ -71,7 +85,7 @@ class Access:
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailSender(self._gmail, *self._google_mailbox(mailbox, READ_AND_SEND), self.meter)
         tokens, address, who = self._mailbox_grant(mailbox)
-        return GraphSender(self._graph, tokens, who, address)
+        return GraphSender(self._graph, tokens, who, address, self.meter)
 
     async def history_reader(self, mailbox: RosterEntry) -> HistoryReader:
         """The mailbox as something with a past.
@@ -82,17 +96,18 @@ class Access:
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailHistoryReader(self._gmail, *self._google_mailbox(mailbox, READ_ONLY), self.meter)
         tokens, address, who = self._mailbox_grant(mailbox)
-        return GraphHistoryReader(self._graph, tokens, who, address)
+        return GraphHistoryReader(self._graph, tokens, who, address, self.meter)
 
-    async def bounce_reader(self, mailbox: RosterEntry) -> BounceReader | None:
-        """The mailbox as something that is told what could not be delivered; None where nothing tells us.
+    async def bounce_reader(self, mailbox: RosterEntry) -> BounceReader:
+        """The mailbox as something that is told what could not be delivered.
 
         Raises:
             SignInError: the secrets hold no way to sign in to it.
         """
         if mailbox.provider is MailProvider.GOOGLE:
             return GmailBounceReader(self._gmail, *self._google_mailbox(mailbox, READ_ONLY), self.meter)
-        return None
+        tokens, address, who = self._mailbox_grant(mailbox)
+        return GraphBounceReader(self._graph, tokens, who, address, self.meter)
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
         """The seed as something that is looked into.
@@ -106,7 +121,7 @@ class Access:
                 return GmailSeedReader(self._gmail, self._google_seed(seed, who), who, self.meter.branch())
             case ProviderFamily.MICROSOFT365 | ProviderFamily.OUTLOOK_COM:
                 tokens, address = self._seed_grant(seed, who)
-                return GraphSeedReader(self._graph, tokens, who, address)
+                return GraphSeedReader(self._graph, tokens, who, address, self.meter.branch())
             case ProviderFamily.REGIONAL:
                 return self._imap(seed, who)
 
@@ -167,7 +182,7 @@ class Access:
         """Tokens of a Microsoft account, and its address where the token is not the account's own."""
         secret = self._settings.secrets.mailboxes.get(account.lower())
         if secret is not None:
-            return self._microsoft().user_grant(secret.refresh_token.get_secret_value(), who), None
+            return self._rotating(None, f"mailbox/{account.lower()}", secret.refresh_token, who), None
         return self._app_only, account
 
     def _mailbox_grant(self, mailbox: RosterEntry) -> tuple[TokenSource, str | None, str]:
@@ -184,8 +199,15 @@ class Access:
             if secret and secret.tenant:
                 return self._microsoft(secret.tenant).app_only(who), seed.address
             return self._tokens(seed.address, who)
-        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else secret and secret.tenant
-        return self._microsoft(tenant).user_grant(token.get_secret_value(), who), None
+        tenant = CONSUMERS if seed.family is ProviderFamily.OUTLOOK_COM else (secret.tenant if secret else None)
+        return self._rotating(tenant, f"seed/{seed.id}", token, who), None
+
+    def _rotating(self, tenant: str | None, grant_key: str, configured: SecretStr, who: str) -> TokenSource:
+        """Tokens of a user's own grant at Microsoft, which hands out a new refresh token with each."""
+        first = configured.get_secret_value()
+        latest = self._rotated.latest(grant_key, first)
+        app = self._microsoft(tenant)
+        return app.user_grant(latest, who, lambda token: self._rotated.keep(grant_key, first, token))
 
     def _imap(self, seed: Seed, who: str) -> ImapSeedReader:
         return ImapSeedReader(
@@ -228,7 +250,7 @@ class Access:
 
     @cached_property
     def _graph(self) -> GraphApi:
-        return GraphApi(self._settings.endpoints.graph_api, self._client)
+        return GraphApi(self._settings.endpoints.graph_api, self._client, self._settings.quotas.graph_in_flight)
 
     @cached_property
     def _google(self) -> GoogleApp:
@@ -248,31 +270,46 @@ class Access:
 
     def _microsoft_app(self, tenant: str | None = None) -> MicrosoftApp:
         secrets, endpoints = self._settings.secrets, self._settings.endpoints
-        client_secret = _plain(secrets.microsoft_client_secret)
+        credential = self.microsoft_certificate or _plain(secrets.microsoft_client_secret)
         tenant = tenant or secrets.microsoft_tenant
-        if not (tenant and secrets.microsoft_client_id and client_secret):
-            raise _no_secret("Microsoft", "secrets.microsoft_tenant, microsoft_client_id and microsoft_client_secret")
+        if not (tenant and secrets.microsoft_client_id and credential):
+            settings = "microsoft_client_id and microsoft_client_secret or microsoft_certificate_file"
+            raise _no_secret("Microsoft", f"secrets.microsoft_tenant, {settings}")
         return MicrosoftApp(
             endpoints.microsoft_authority,
             tenant,
             secrets.microsoft_client_id,
-            client_secret,
+            credential,
             endpoints.graph_api,
             endpoints.ca_bundle,
+            self.meter,
         )
+
+    @cached_property
+    def microsoft_certificate(self) -> ClientCertificate | None:
+        """The certificate of our application at Microsoft; None where it signs in by a secret.
+
+        Raises:
+            InputError: the file cannot serve.
+        """
+        path = self._settings.secrets.microsoft_certificate_file
+        return read_certificate(path, self._now()) if path else None
 
 
 @asynccontextmanager
-async def open_access(settings: Settings, now: Callable[[], datetime] = utc_now) -> AsyncIterator[Access]:
+async def open_access(
+    settings: Settings, now: Callable[[], datetime] = utc_now, rotated: RotatedTokens | None = None
+) -> AsyncIterator[Access]:
     """Access for as long as the block runs.
 
     Args:
         settings: the whole configuration.
         now: our clock.
+        rotated: keeps refresh tokens that rotate; in memory only without it.
     """
     clock = http.ClockWatch(now)
     async with http.build_client(settings.endpoints.ca_bundle, clock=clock) as client:
-        access = Access(settings, client, clock)
+        access = Access(settings, client, clock, rotated, now)
         try:
             yield access
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy import text
@@ -16,7 +17,7 @@ from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
 from placement_pipeline.domain.template import MissingFieldError, render_probe
-from placement_pipeline.domain.words import Variant
+from placement_pipeline.domain.words import MailProvider, ProviderFamily, Variant
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
@@ -24,6 +25,8 @@ from placement_pipeline.stages.roster import control_entries
 from placement_pipeline.stages.workplace import Workplace
 
 _AT_ONCE = 8
+_CERTIFICATE_NOTICE = timedelta(days=30)
+_MICROSOFT_FAMILIES = (ProviderFamily.MICROSOFT365, ProviderFamily.OUTLOOK_COM)
 
 
 class Health(StrEnum):
@@ -64,8 +67,10 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
     checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
-    if mailboxes.health is Health.WELL:
-        checks += [_mailbox(place, access, entry) for entry in _entries(place, users)]
+    entries = _entries(place, users) if mailboxes.health is Health.WELL else []
+    checks += [_mailbox(place, access, entry) for entry in entries]
+    for told in examine_microsoft(place, access, entries):
+        yield told
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(check: Awaitable[Line]) -> Line:
@@ -127,6 +132,39 @@ async def _with_spare_scopes(line: Line, proven: object) -> Line:
 
 def _count_mailboxes(place: Workplace) -> str:
     return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
+
+
+def examine_microsoft(place: Workplace, access: Access, entries: Sequence[RosterEntry]) -> list[Line]:
+    """How long the application's certificate serves, and whether refresh tokens outlive a process; what there is."""
+    found = (_certificate(place, access), _rotation(place, entries))
+    return [line for line in found if line is not None]
+
+
+def _certificate(place: Workplace, access: Access) -> Line | None:
+    subject = "Microsoft certificate"
+    try:
+        certificate = access.microsoft_certificate
+    except InputError as error:
+        return Line(subject, Health.ILL, str(error))
+    if certificate is None:
+        return None
+    ends = f"ends on {certificate.ends_at:%Y-%m-%d}"
+    if certificate.ends_at - place.now() > _CERTIFICATE_NOTICE:
+        return Line(subject, Health.WELL, ends)
+    return Line(subject, Health.WARNING, f"{ends}; make a new one and upload it to the app registration")
+
+
+def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> Line | None:
+    secrets = place.settings.secrets
+    accounts = {entry.account_address.lower() for entry in entries if entry.provider is MailProvider.MICROSOFT365}
+    seeds = [seed.id for seed in place.settings.seeds if seed.family in _MICROSOFT_FAMILIES]
+    of_seeds = [seed_id for seed_id in seeds if seed_id in secrets.seeds and secrets.seeds[seed_id].refresh_token]
+    if not (count := len(of_seeds) + len(accounts & secrets.mailboxes.keys())):
+        return None
+    if secrets.token_key is not None:
+        return Line("refresh tokens", Health.WELL, f"{count} of Microsoft are stored encrypted as they rotate")
+    kept = f"{count} of Microsoft are kept in memory alone as they rotate, and the configured ones end some day"
+    return Line("refresh tokens", Health.WARNING, f"{kept}; set secrets.token_key (`placement token-key` makes one)")
 
 
 async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:

@@ -7,3 +7,7 @@ class DatabaseUrlError(Exception):
 
 class EmbeddedServerError(Exception):
     """The embedded server could not be started or stopped: one line, then the end of its log."""
+
+
+class TokenKeyError(Exception):
+    """The key for stored refresh tokens cannot be used; the message names the setting and the remedy."""

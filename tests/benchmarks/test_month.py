@@ -76,7 +76,7 @@ class Lap:
 async def test_a_month_beside_the_calls_it_cannot_do_without(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = make_world(MAILBOXES, SEEDS) | {"wire": {"latency_ms": LATENCY_MS}}
+    world = dict(make_world(MAILBOXES, SEEDS)) | {"wire": {"latency_ms": LATENCY_MS}}
     with _running(tmp_path / "floor", world, database, monkeypatch) as spent:
         floor_seconds, floor_cpu, floor_calls = await _run_bare()
     floor = Lap(floor_seconds, floor_cpu, spent[0], floor_calls)

@@ -17,12 +17,15 @@ from placement_pipeline.connectors.gmail_history import GmailHistoryReader
 from placement_pipeline.connectors.gmail_seed import GmailSeedReader
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
-from placement_pipeline.connectors.graph import GraphHistoryReader, GraphSeedReader, GraphSender
+from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.graph_seed import GraphSeedReader
 from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.imap_sign_in import refresh_grant
-from placement_pipeline.connectors.mail import Reading, SeedReader, SeenMessage
+from placement_pipeline.connectors.mail import SeedReader
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft_certificate import ClientCertificate
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
@@ -170,15 +173,21 @@ class Doors:
         endpoint = self.sandbox.endpoints.google_token
         return GoogleApp(endpoint, google_tokens.CLIENT_ID, client_secret, meter=self.meter)
 
-    def microsoft_app(self, tenant: str = microsoft_tokens.TENANT, **more: str) -> MicrosoftApp:
-        values = {"client_id": microsoft_tokens.CLIENT_ID, "client_secret": microsoft_tokens.CLIENT_SECRET} | more
+    def microsoft_app(
+        self,
+        tenant: str = microsoft_tokens.TENANT,
+        client_id: str = microsoft_tokens.CLIENT_ID,
+        credential: str | ClientCertificate = microsoft_tokens.CLIENT_SECRET,
+    ) -> MicrosoftApp:
         endpoints = self.sandbox.endpoints
         return MicrosoftApp(
             endpoints.microsoft_authority,
             tenant,
-            **values,
-            graph_api=endpoints.graph_api,
-            ca_bundle=endpoints.ca_bundle,
+            client_id,
+            credential,
+            endpoints.graph_api,
+            endpoints.ca_bundle,
+            self.meter,
         )
 
     def refresh_token(self, address: str) -> str:
@@ -202,22 +211,28 @@ class Doors:
         return GmailSeedReader(self.gmail, tokens, who, self.meter.branch())
 
     def graph_sender(self, address: str) -> GraphSender:
-        return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address)
+        return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
 
     def graph_history(self, address: str) -> GraphHistoryReader:
-        return GraphHistoryReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address)
+        return GraphHistoryReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+
+    def graph_bounces(self, address: str) -> GraphBounceReader:
+        return GraphBounceReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
 
     def seed(self, seed_id: str, password: str | None = None) -> SeedReader:
         account = self.account(seed_id)
-        who = f"seed {seed_id}"
         if account.hosted_at == "imap":
             return self.imap_seed(seed_id, password or account.password)
         if account.hosted_at == "google":
             return self.gmail_seed(seed_id)
+        return self.graph_seed(seed_id)
+
+    def graph_seed(self, seed_id: str) -> GraphSeedReader:
+        account, who = self.account(seed_id), f"seed {seed_id}"
         if account.is_consumer:
             tokens = self.microsoft_app(CONSUMERS).user_grant(account.refresh_token, who)
-            return GraphSeedReader(self.graph, tokens, who, None)
-        return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address)
+            return GraphSeedReader(self.graph, tokens, who, None, self.meter.branch())
+        return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address, self.meter.branch())
 
     def imap_seed(self, seed_id: str, sign_in: str | TokenSource | None = None) -> ImapSeedReader:
         account, ends = self.account(seed_id), self.sandbox.endpoints
@@ -273,17 +288,17 @@ def probe_to(seed_id: str, from_address: str) -> OutgoingProbe:
     )
 
 
-def find(reading: Reading, token: str) -> SeenMessage:
-    """The one message with this token."""
-    (message,) = [message for message in reading.messages if message.token == token]
-    return message
+async def no_draft(draft_id: str) -> None:
+    """For a provider that has none (``mail.KeepDraft``)."""
+    raise AssertionError(f"there is no draft to keep, and yet {draft_id}")
 
 
-def at(message: SeenMessage, reading: Reading) -> SeenMessage:
-    """The same message in a later reading."""
-    (later,) = [m for m in reading.messages if m.provider_message_id == message.provider_message_id]
-    return later
+async def any_draft(draft_id: str) -> None:
+    """For a test that does not ask for it (``mail.KeepDraft``)."""
 
 
-def no_draft(draft_id: str) -> None:
-    raise AssertionError("Gmail has no draft to keep")
+class Drafts(list[str]):
+    """The ids that were kept, in order (``mail.KeepDraft``)."""
+
+    async def __call__(self, draft_id: str) -> None:
+        self.append(draft_id)

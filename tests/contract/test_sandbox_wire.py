@@ -25,7 +25,6 @@ from placement_pipeline.sandbox.world import load_world
 from placement_pipeline.settings import Settings, load_settings
 
 GOOGLE_REP, MICROSOFT_REP = "anna.berg@acme.example", "farid.haddad@globex.example"
-SCOPE = "https://graph.microsoft.com/.default"
 IMMUTABLE = {"Prefer": 'IdType="ImmutableId"'}
 
 
@@ -105,16 +104,21 @@ class Clients:
             http_client=session,
         )
 
+    @property
+    def scope(self) -> str:
+        """All that was granted at Graph; a token for another root opens nothing here."""
+        return self.settings.endpoints.graph_api.removesuffix("/v1.0") + "/.default"
+
     def session(self) -> requests.Session:
         return self._stack.enter_context(requests.Session())
 
     def graph_seed(self, seed_id: str, tenant: str | None = None) -> httpx.Client:
         token = seed_token(self.settings, seed_id)
-        answer = self.microsoft_app(tenant).acquire_token_by_refresh_token(token, [SCOPE])
+        answer = self.microsoft_app(tenant).acquire_token_by_refresh_token(token, [self.scope])
         return self._graph(address_of(self.settings, seed_id), answer["access_token"])
 
     def app_only(self, address: str = MICROSOFT_REP) -> httpx.Client:
-        return self._graph(address, self.microsoft_app().acquire_token_for_client([SCOPE])["access_token"])
+        return self._graph(address, self.microsoft_app().acquire_token_for_client([self.scope])["access_token"])
 
     def _graph(self, address: str, token: str) -> httpx.Client:
         return self.http(f"{self.settings.endpoints.graph_api}/users/{address}", Authorization=f"Bearer {token}")
@@ -321,7 +325,7 @@ def test_a_reset_password_is_refused_in_each_providers_words(clients: Clients, s
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
     token = mailbox_token(settings, "hugo.martin@globex.example")
-    answer = clients.microsoft_app().acquire_token_by_refresh_token(token, [SCOPE])
+    answer = clients.microsoft_app().acquire_token_by_refresh_token(token, [clients.scope])
     assert (answer["error"], answer["error_codes"]) == ("invalid_grant", [50173])
 
 
@@ -373,6 +377,103 @@ def test_a_deleted_draft_is_still_a_draft_and_cannot_be_sent(clients: Clients, s
     assert client.delete(f"/messages/{made['id']}").status_code == 204
     assert client.get(f"/messages/{made['id']}").json()["isDraft"]
     assert client.post(f"/messages/{made['id']}/send").status_code == 400
+
+
+def test_what_a_mailbox_sent_shows_its_headers_in_its_content_alone(clients: Clients, settings: Settings) -> None:
+    client = clients.app_only()
+    made = client.post("/messages", headers=IMMUTABLE, json=draft(address_of(settings, "m365-03"))).json()
+    client.post(f"/messages/{made['id']}/send")
+    shown = client.get(f"/messages/{made['id']}", params={"$select": "internetMessageHeaders"}).json()
+    assert "internetMessageHeaders" not in shown
+    assert f"{TOKEN_HEADER}: ".encode() in client.get(f"/messages/{made['id']}/$value").content
+
+
+def delta(
+    client: httpx.Client, folder: str, size: int = 100, params: dict[str, str] | None = None
+) -> tuple[list[dict[str, Any]], str]:
+    """A whole first round: its rows, and the link for the next."""
+    headers = {"Prefer": f'IdType="ImmutableId", odata.maxpagesize={size}'}
+    page = client.get(f"/mailFolders/{folder}/messages/delta", headers=headers, params=params).json()
+    rows = page["value"]
+    while "@odata.nextLink" in page:
+        page = client.get(page["@odata.nextLink"], headers=headers).json()
+        assert len(page["value"]) <= size
+        rows += page["value"]
+    return rows, page["@odata.deltaLink"]
+
+
+def follow(client: httpx.Client, link: str) -> tuple[list[dict[str, Any]], str]:
+    page = client.get(link, headers=IMMUTABLE).json()
+    return page["value"], page["@odata.deltaLink"]
+
+
+def deliver(clients: Clients, settings: Settings, seed_id: str, count: int) -> None:
+    client = clients.app_only()
+    for _ in range(count):
+        client.post("/sendMail", json={"message": draft(address_of(settings, seed_id))})
+
+
+def test_graphs_delta_tells_each_folder_what_came_went_and_changed(
+    sandbox: Sandbox, clients: Clients, settings: Settings
+) -> None:
+    deliver(clients, settings, "m365-02", 3)
+    seed, store = clients.graph_seed("m365-02"), sandbox.office.store
+    rows, inbox = delta(seed, "inbox", 2, {"$select": "subject"})
+    _, junk = delta(seed, "junkemail")
+    assert len({row["id"] for row in rows}) == len(rows) == 3
+    assert all(set(row) == {"@odata.type", "@odata.etag", "id", "subject"} for row in rows)
+    assert follow(seed, inbox)[0] == []
+
+    moved, updated, deleted = store.messages(address_of(settings, "m365-02"))[-3:]
+    store.move(moved.id, "junk")
+    store.move(updated.id, "inbox", "other")
+    store.move(deleted.id, "trash")
+    told, later = follow(seed, inbox)
+    assert [row.get("@removed") for row in told] == [{"reason": "deleted"}, None, {"reason": "changed"}]
+    assert set(told[1]) == {"@odata.etag", "id"}, "an update tells no more than has changed, of what was selected"
+    (arrived,), _ = follow(seed, junk)
+    assert arrived["id"] == told[0]["id"], "the immutable id outlives the move"
+    assert arrived["internetMessageId"]
+    assert follow(seed, inbox)[0] == told, "an old link says the same again"
+    assert follow(seed, later)[0] == []
+
+
+def test_graphs_delta_knows_a_filter_on_the_moment_and_nothing_else(clients: Clients, settings: Settings) -> None:
+    deliver(clients, settings, "m365-02", 1)
+    seed = clients.graph_seed("m365-02")
+    future = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    assert delta(seed, "inbox", params={"$filter": f"receivedDateTime ge {future}"})[0] == []
+    for refused in ({"$filter": "isRead eq false"}, {"$search": "x"}, {"$orderby": "subject asc"}):
+        assert seed.get("/mailFolders/inbox/messages/delta", params=refused).status_code == 400
+
+
+def test_a_mailbox_that_forgot_its_changes_answers_old_links_as_graph_does(
+    sandbox: Sandbox, clients: Clients, settings: Settings
+) -> None:
+    deliver(clients, settings, "m365-02", 3)
+    seed = clients.graph_seed("m365-02")
+    before, link = delta(seed, "inbox")
+    half = seed.get("/mailFolders/inbox/messages/delta", headers={"Prefer": "odata.maxpagesize=1"}).json()
+    sandbox.office.store.forget_changes(address_of(settings, "m365-02"))
+    for old in (link, half["@odata.nextLink"]):
+        gone = seed.get(old)
+        assert (gone.status_code, gone.json()["error"]["code"]) == (410, "SyncStateNotFound")
+    rows, fresh = delta(seed, "inbox", 1)
+    assert {row["id"] for row in rows} == {row["id"] for row in before}
+    assert follow(seed, fresh)[0] == []
+
+
+def test_a_token_opens_what_it_names_and_no_more(
+    sandbox: Sandbox, clients: Clients, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed = clients.graph_seed("m365-01")
+    assert seed.get("/messages").status_code == 200
+    assert seed.post("/messages", json=draft(GOOGLE_REP)).json()["error"]["code"] == "ErrorAccessDenied"
+    monkeypatch.setattr(sandbox.microsoft, "app_permissions", frozenset({"Mail.ReadWrite"}))
+    client = clients.app_only()
+    made = client.post("/messages", json=draft(GOOGLE_REP)).json()
+    denied = client.post(f"/messages/{made['id']}/send")
+    assert (denied.status_code, denied.json()["error"]["code"]) == (403, "ErrorAccessDenied")
 
 
 def test_graph_refuses_a_header_without_x_and_a_foreign_sender(clients: Clients, settings: Settings) -> None:
@@ -487,9 +588,13 @@ def test_a_restart_keeps_addresses_grants_and_mail(tmp_path: Path, monkeypatch: 
         settings = load_settings(first.write_configuration(tmp_path))
         message = raw_message(address_of(settings, "gmail-06"), token)
         Clients(settings, stack).gmail_rep().post("/messages/send", json=message)
+        deliver(Clients(settings, stack), settings, "m365-01", 2)
+        _, link = delta(Clients(settings, stack).graph_seed("m365-01"), "inbox")
+        deliver(Clients(settings, stack), settings, "m365-01", 1)
     with Sandbox.run_in_thread(world, tmp_path / "state") as second, ExitStack() as stack:
         assert second.endpoints == first.endpoints
-        assert stats(second)["tokens"] == {token: 1}
+        assert stats(second)["tokens"][token] == 1
+        assert len(follow(Clients(settings, stack).graph_seed("m365-01"), link)[0]) == 1, "a delta link stays good"
         assert Clients(settings, stack).gmail_seed("gmail-06").get("/messages").json()["resultSizeEstimate"] == 1
 
 

@@ -1,19 +1,28 @@
 """Signing in, against the sandbox's token endpoints of Google and Microsoft."""
 
+import base64
 import json
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from sqlalchemy import Engine
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
 from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
+from placement_pipeline.connectors.graph_permissions import read_claims
 from placement_pipeline.connectors.mail import Scopes
-from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS
-from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.sandbox import google_tokens
+from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
+from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.sign_in import AccessToken, NotKeptError, TokenSource
+from placement_pipeline.sandbox import google_tokens, microsoft_tokens
+from placement_pipeline.sandbox.microsoft_certificate import write_certificate
+from placement_pipeline.stages.token_store import StoredTokens
+from placement_pipeline.warehouse.rotated_tokens import TokenSeal, make_token_key
 from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, SEND_ONLY, WIDE, Doors
 
 
@@ -182,10 +191,164 @@ async def test_a_revoked_microsoft_grant_says_so_and_shows_no_secret(doors: Door
     assert refresh_token not in str(error)
 
 
-async def test_a_microsoft_refresh_token_that_rotates_is_followed(doors: Doors) -> None:
-    source = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4")
+async def test_a_microsoft_refresh_token_that_rotates_is_followed_and_kept_every_time(doors: Doors) -> None:
+    kept: list[str] = []
+    source = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4", kept.append)
     for _ in range(3):
         source.forget(await source.token())
+    assert len({doors.refresh_token(MIA), *kept}) == 4
+
+
+async def test_a_rotated_token_survives_a_restart_until_another_is_configured(doors: Doors, engine: Engine) -> None:
+    key, configured = make_token_key(), doors.refresh_token(MIA)
+
+    async def process() -> tuple[str, str]:
+        """What a process begins with and what it leaves behind."""
+        store = StoredTokens(engine, TokenSeal(key), lambda: datetime.now(UTC))
+        first = store.latest("mailbox/4", configured)
+        keep = lambda token: store.keep("mailbox/4", configured, token)  # noqa: E731
+        await doors.microsoft_app().user_grant(first, "mailbox 4", keep).token()
+        return first, store.latest("mailbox/4", configured)
+
+    began, left = await process()
+    assert began == configured != left
+    began_again, left_again = await process()
+    assert began_again == left != left_again
+    store = StoredTokens(engine, TokenSeal(key), lambda: datetime.now(UTC))
+    assert store.latest("mailbox/4", "configured anew") == "configured anew"
+    assert store.latest("mailbox/4", configured) == left_again
+
+
+async def test_a_token_that_cannot_be_stored_is_a_warning_and_the_run_goes_on(
+    doors: Doors, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(token: str) -> None:
+        raise NotKeptError("OperationalError")
+
+    caplog.set_level(logging.WARNING)
+    source = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4", refuse)
+    source.forget(await source.token())
+    assert await source.token()
+    assert "mailbox 4: the new refresh token was not stored (OperationalError)" in caplog.text
+    assert "@" not in caplog.text
+    assert doors.refresh_token(MIA) not in caplog.text
+
+
+@pytest.fixture
+def certificate(doors: Doors) -> ClientCertificate:
+    return read_certificate(doors.sandbox.app_certificate, datetime.now(UTC))
+
+
+async def test_the_application_signs_in_by_its_certificate_for_both_kinds_of_token(
+    doors: Doors, certificate: ClientCertificate
+) -> None:
+    app = doors.microsoft_app(credential=certificate)
+    assert await app.app_only().token()
+    assert await app.user_grant(doors.refresh_token(MIA), "mailbox 4").token()
+    assert certificate.private_key not in repr(certificate)
+
+
+async def test_a_certificate_that_is_not_registered_is_told_by_its_code(doors: Doors, tmp_path: Path) -> None:
+    write_certificate(tmp_path / "other.pem")
+    other = read_certificate(tmp_path / "other.pem", datetime.now(UTC))
+    error = await refusal(doors.microsoft_app(credential=other).app_only())
+    assert (error.code, error.provider_code) == ("sign_in_refused", "AADSTS700027")
+    assert "upload the certificate" in str(error)
+
+
+def ended(path: Path) -> None:
+    write_certificate(path, datetime.now(UTC) - timedelta(days=1))
+
+
+def of_another_key(path: Path) -> None:
+    write_certificate(path)
+    key = path.read_bytes().partition(b"-----BEGIN CERTIFICATE")[0]
+    write_certificate(path)
+    path.write_bytes(key + b"-----BEGIN CERTIFICATE" + path.read_bytes().partition(b"-----BEGIN CERTIFICATE")[2])
+
+
+def without_a_key(path: Path) -> None:
+    write_certificate(path)
+    path.write_bytes(b"-----BEGIN CERTIFICATE" + path.read_bytes().partition(b"-----BEGIN CERTIFICATE")[2])
+
+
+def of_a_curve(path: Path) -> None:
+    write_certificate(path)
+    curve = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(curve + b"-----BEGIN CERTIFICATE" + path.read_bytes().partition(b"-----BEGIN CERTIFICATE")[2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (ended, "the certificate ended on"),
+        (of_another_key, "its certificate is not of its private key"),
+        (without_a_key, "no key and certificate can be read"),
+        (of_a_curve, "its key is not RSA"),
+        (lambda path: path.write_text("{}"), "no key and certificate can be read"),
+        (lambda path: None, "the file cannot be read"),
+    ],
+    ids=["ended", "another key", "no key", "a curve", "no pem", "no file"],
+)
+def test_a_certificate_that_cannot_serve_names_the_setting(
+    spoil: Callable[[Path], object], says: str, tmp_path: Path
+) -> None:
+    spoil(tmp_path / "app.pem")
+    with pytest.raises(InputError, match=f"^secrets.microsoft_certificate_file: {says}") as caught:
+        read_certificate(tmp_path / "app.pem", datetime.now(UTC))
+    assert "PRIVATE" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("graph_api", "audience"),
+    [
+        ("https://graph.microsoft.com/v1.0", "https://graph.microsoft.com"),
+        ("https://graph.microsoft.us/v1.0", "https://graph.microsoft.us"),
+        ("https://microsoftgraph.chinacloudapi.cn/v1.0/", "https://microsoftgraph.chinacloudapi.cn"),
+    ],
+)
+async def test_authority_and_scope_are_those_of_the_configured_cloud(
+    doors: Doors, graph_api: str, audience: str
+) -> None:
+    endpoints = doors.sandbox.endpoints
+    app = MicrosoftApp(
+        f"{endpoints.microsoft_authority}/",
+        microsoft_tokens.TENANT,
+        microsoft_tokens.CLIENT_ID,
+        microsoft_tokens.CLIENT_SECRET,
+        graph_api,
+        endpoints.ca_bundle,
+        doors.meter,
+    )
+    token = await app.app_only().token()
+    assert f'"aud": "{audience}"'.encode() in payload_of(token)
+    assert read_claims(token) is not None
+
+
+async def test_a_token_for_another_cloud_opens_nothing_here(doors: Doors) -> None:
+    here = doors.microsoft_app()
+    there = MicrosoftApp(
+        doors.sandbox.endpoints.microsoft_authority,
+        microsoft_tokens.TENANT,
+        microsoft_tokens.CLIENT_ID,
+        microsoft_tokens.CLIENT_SECRET,
+        "https://graph.microsoft.us/v1.0",
+        doors.sandbox.endpoints.ca_bundle,
+        doors.meter,
+    )
+    url = f"{doors.sandbox.endpoints.graph_api}/users/{MIA}/mailFolders/inbox"
+    statuses = []
+    for app in (here, there):
+        answer = await doors.client.get(url, headers={"authorization": f"Bearer {await app.app_only().token()}"})
+        statuses.append(answer.status_code)
+    assert statuses == [200, 401]
+
+
+def payload_of(token: str) -> bytes:
+    payload = token.split(".")[1]
+    return base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
 
 
 async def test_a_personal_account_signs_in_at_consumers_only(doors: Doors) -> None:
@@ -198,7 +361,7 @@ async def test_a_personal_account_signs_in_at_consumers_only(doors: Doors) -> No
 @pytest.mark.parametrize(
     ("wrong", "code", "provider_code"),
     [
-        ({"client_secret": "wrong"}, "sign_in_refused", "AADSTS7000215"),
+        ({"credential": "wrong"}, "sign_in_refused", "AADSTS7000215"),
         ({"client_id": "wrong"}, "consent_missing", "AADSTS700016"),
         ({"tenant": "no-such-tenant"}, "sign_in_refused", "tenant_unknown"),
     ],

@@ -62,6 +62,9 @@ class Mailbox(SeedReader):
             raise SeedReadError("unreachable", "Seed outlook-01: no answer")
         return Reading({"sweep": len(self.cursors)}, 1)
 
+    async def prove(self) -> str:
+        return "the seed opens"
+
 
 class OneSeed(Access):
     """Access to that seed and to nothing else."""

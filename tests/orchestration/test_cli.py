@@ -23,6 +23,7 @@ from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world import load_world
 from placement_pipeline.settings import load_settings
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.rotated_tokens import TokenSeal
 from tests.orchestration.conftest import ANNA, MIA, REVOKED_GOOGLE, THIS_MONTH, WORLD, rows, run_assets
 
 
@@ -313,6 +314,18 @@ def test_the_run_keeps_ids_and_no_address(placement: Command, rostered: Path) ->
         (run,) = instance.get_runs()
     config: Any = run.run_config
     assert config["ops"]["placement_tests"]["config"]["mailboxes"] == [mailbox_id_of(ANNA)]
+
+
+# Keys.
+
+
+def test_a_fresh_token_key_is_printed_alone_and_serves(placement: Command, bare: Path) -> None:
+    keys = [placement("token-key").out for _ in range(2)]
+    assert keys[0] != keys[1]
+    for key in keys:
+        assert key.endswith("\n")
+        TokenSeal(key.strip())
+    assert files(bare) == set()
 
 
 # The demo's surroundings.

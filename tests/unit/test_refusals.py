@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from placement_pipeline.connectors import gmail_errors, graph_wire
+from placement_pipeline.connectors import gmail_errors, graph_errors
 from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.connectors.mail import OutcomeUnknown, Refused
 
@@ -17,7 +17,7 @@ def gmail(status: int, reason: str = "", message: str = "") -> Refused | Outcome
 
 def graph(status: int, code: str = "", headers: dict[str, str] | None = None) -> Refused:
     answer = httpx.Response(status, json={"error": {"code": code, "message": "anna@globex.example"}}, headers=headers)
-    return graph_wire.judge_refusal(answer)
+    return graph_errors.judge_refusal(answer)
 
 
 GMAIL_CAUSES = [
@@ -113,7 +113,7 @@ def test_an_error_page_that_is_not_json_is_still_judged_by_its_status() -> None:
     refused = gmail_errors.judge_failure(httpx.Response(400, text="<html>"))
     assert isinstance(refused, Refused)
     assert (refused.code, "html" in refused.detail) == ("message_rejected", False)
-    assert graph_wire.judge_refusal(httpx.Response(400, text="<html>")) == Refused(
+    assert graph_errors.judge_refusal(httpx.Response(400, text="<html>")) == Refused(
         "message_rejected", "Graph: HTTP 400"
     )
 

@@ -5,9 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from placement_pipeline.connectors import http
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages import access as access_module
 from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.workplace import utc_now
 
 SEED = {"id": "seed-01", "address": "zoe@contoso.example", "contact": {"name": "Zoe", "company": "Contoso"}}
 SECRETS = {"microsoft_tenant": "acme", "microsoft_client_id": "app", "microsoft_client_secret": "secret"}
@@ -24,7 +26,7 @@ class RecordingApp:
     def app_only(self, who: str = "") -> None:
         self.asked.append((self._tenant, "app"))
 
-    def user_grant(self, refresh_token: str, who: str) -> None:
+    def user_grant(self, refresh_token: str, who: str, keep: Any) -> None:
         self.asked.append((self._tenant, "user"))
 
 
@@ -54,6 +56,6 @@ async def test_a_microsoft_seed_may_live_in_a_tenant_of_its_own(
     )
 
     async with httpx.AsyncClient() as client:
-        await Access(settings, client).seed_reader(settings.seeds[0])
+        await Access(settings, client, http.ClockWatch(utc_now)).seed_reader(settings.seeds[0])
 
     assert RecordingApp.asked == [asked]
