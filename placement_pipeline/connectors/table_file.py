@@ -1,4 +1,4 @@
-"""A table as people hand it over: a spreadsheet, or text in whatever dialect and encoding a spreadsheet wrote.
+"""A table as people hand it over: a workbook, or text in whatever dialect and encoding a spreadsheet wrote.
 
 Only cells and the places they stand at; what the columns mean is the caller's.
 """
@@ -7,18 +7,18 @@ import codecs
 import csv
 import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
-from python_calamine import CalamineError, CalamineSheet, PasswordError, SheetTypeEnum, SheetVisibleEnum, load_workbook
+from python_calamine import CalamineError, CalamineSheet, SheetTypeEnum, SheetVisibleEnum, load_workbook
 
 from placement_pipeline.connectors.errors import InputError
 
 _DELIMITERS = ",;\t|"
-#: How a workbook begins: a zip archive (xlsx, xlsb, ods), or an OLE container (xls, and anything under a password).
-_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_CELLS = 5_000_000
 
 IsHeader = Callable[[Sequence[str]], bool]
@@ -59,7 +59,9 @@ def read_table(path: Path, is_header: IsHeader, remedy: str) -> list[Line]:
         raise InputError(f"{path.name}: no such file; {remedy}") from None
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read ({type(error).__name__}); {remedy}") from None
-    if content.startswith(_WORKBOOKS):
+    if content.startswith(_OLE):
+        raise InputError(f"{path.name}: an old Excel file (XLS), or one under a password; save it as XLSX without one")
+    if content.startswith(_ZIP):
         return _of_workbook(content, path.name, is_header)
     return _of_text(_decode(content, path.name), path.name, is_header)
 
@@ -144,20 +146,20 @@ def _of_workbook(content: bytes, file_name: str, is_header: IsHeader) -> list[Li
 def _sheets(content: bytes, file_name: str) -> Iterator[list[Line]]:
     unreadable = InputError(f"{file_name}: cannot be read as a workbook; save it again as XLSX")
     try:
+        parts = zipfile.ZipFile(io.BytesIO(content)).namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        raise unreadable from None
+    # The library knows more kinds, but a damaged one of those can make it run without end.
+    if "xl/workbook.xml" not in parts:
+        raise InputError(f"{file_name}: a file of another kind; save it as XLSX")
+    try:
         with load_workbook(io.BytesIO(content)) as workbook:
             for number, about in enumerate(workbook.sheets_metadata, 1):
                 if about.visible is SheetVisibleEnum.Visible and about.typ is SheetTypeEnum.WorkSheet:
                     # Its name is people's own words; an address has no place in a message.
                     name = about.name if about.name.isprintable() and "@" not in about.name else f"sheet {number}"
                     yield _of_sheet(workbook.get_sheet_by_name(about.name), f"{file_name} ({name})")
-    except PasswordError:
-        raise InputError(f"{file_name}: is under a password; save it without one") from None
     except CalamineError:
-        raise unreadable from None
-    except BaseException as error:
-        # What the library trips over itself is a PanicException: no Exception, and a class that no module offers.
-        if type(error).__name__ != "PanicException":
-            raise
         raise unreadable from None
 
 

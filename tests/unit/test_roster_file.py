@@ -1,6 +1,7 @@
 import codecs
 import csv
 import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -345,12 +346,15 @@ def test_half_a_workbook_is_no_workbook(tmp_path: Path, spoil: Callable[[bytes],
     assert complaint_on(path) == "mailboxes.xlsx: cannot be read as a workbook; save it again as XLSX"
 
 
-def test_what_the_spreadsheet_library_trips_over_is_no_workbook_either(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_workbooks_of_other_kinds_are_refused_with_what_to_save_instead(tmp_path: Path) -> None:
     path = tmp_path / "mailboxes.xls"
-    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + b"\x3e\0\x03\0\xfe\xff\x09\0\x06\0" + bytes(512))
-    assert complaint_on(path) == "mailboxes.xls: cannot be read as a workbook; save it again as XLSX"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    assert complaint_on(path) == (
+        "mailboxes.xls: an old Excel file (XLS), or one under a password; save it as XLSX without one"
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("content.xml", "<office:document-content/>")
+    assert complaint_on(path) == "mailboxes.xls: a file of another kind; save it as XLSX"
 
 
 def test_a_workbook_whose_last_cell_is_far_away_is_refused(tmp_path: Path) -> None:
