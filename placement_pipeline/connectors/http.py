@@ -99,6 +99,7 @@ async def read(
     who: str,
     throttled: Callable[[httpx.Response], bool] = is_throttled,
     tally: Tally = nullcontext,
+    pause: Callable[[httpx.Response], float | None] | None = None,
 ) -> httpx.Response:
     """Make a call that may be made again: no answer, 5xx and throttling are tried again, ``Retry-After`` honoured.
 
@@ -108,6 +109,7 @@ async def read(
         who: how messages call the mailbox or system that is read, for example ``seed gmail-01``.
         throttled: whether an answer asks to slow down.
         tally: counts every attempt.
+        pause: how many seconds such an answer asks to wait, where a provider does not say it by ``Retry-After``.
 
     Returns:
         The answer, below 500; what 4xx mean is for the caller.
@@ -124,7 +126,7 @@ async def read(
             raise _TryAgain("unreachable", f"{who}: no answer ({type(error).__name__})", None) from None
         if throttled(response):
             detail = f"{who}: the provider asks to slow down (HTTP {response.status_code})"
-            raise _TryAgain("throttled", detail, retry_after_seconds(response))
+            raise _TryAgain("throttled", detail, (pause or retry_after_seconds)(response))
         if response.is_server_error:
             detail = f"{who}: the provider has trouble (HTTP {response.status_code})"
             raise _TryAgain("unreachable", detail, retry_after_seconds(response))

@@ -50,11 +50,13 @@ class Sandbox:
     Attributes:
         office: the world in motion; valid after ``start``, to be touched in its own loop only.
         faults: the wire's trouble.
+        pipedrive: its API, whose limits can be planted; valid after ``start``.
         endpoints: valid after ``start``.
     """
 
     office: PostOffice
     faults: WireFaults
+    pipedrive: PipedriveWire
     endpoints: Endpoints
 
     def __init__(self, world: World, state: Path, ports: dict[str, int] | None = None) -> None:
@@ -84,7 +86,8 @@ class Sandbox:
         await self._serve("google", GoogleWire(self.office, tokens, self.faults).app)
         await self._serve("graph", GraphWire(self.office, self.faults).app)
         await self._serve("authority", MicrosoftTokens(store, self.faults).app, context)
-        await self._serve("pipedrive", PipedriveWire(self.office, self.faults).app)
+        self.pipedrive = PipedriveWire(self.office, self.faults)
+        await self._serve("pipedrive", self.pipedrive.app)
         await self._serve(
             "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
         )

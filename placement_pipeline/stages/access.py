@@ -98,10 +98,7 @@ class Access:
         Raises:
             SignInError: the secrets hold no token for it.
         """
-        token = self._settings.secrets.pipedrive_token
-        if token is None:
-            raise _no_secret("Pipedrive", "secrets.pipedrive_token")
-        return Pipedrive(self._settings.endpoints.pipedrive_api, token.get_secret_value(), self._client)
+        return self._pipedrive
 
     def resolver(self) -> DnsResolver:
         """A resolver with a cache of its own; its sockets are open until ``aclose``."""
@@ -162,6 +159,14 @@ class Access:
             security=seed.imap_security,
             ca_bundle=self._settings.endpoints.ca_bundle,
         )
+
+    @cached_property
+    def _pipedrive(self) -> Pipedrive:
+        token, endpoint = self._settings.secrets.pipedrive_token, self._settings.endpoints.pipedrive_api
+        if token is None:
+            raise _no_secret("Pipedrive", "secrets.pipedrive_token")
+        reserve = self._settings.quotas.pipedrive_reserve
+        return Pipedrive(endpoint, token.get_secret_value(), self._client, reserve, self.meter)
 
     @cached_property
     def _gmail(self) -> GmailApi:
