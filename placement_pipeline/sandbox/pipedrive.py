@@ -121,12 +121,13 @@ class PipedriveWire:
         return self._used <= self._limits.requests
 
     def _with_limits(self, response: web.Response, is_day_told: bool = False) -> web.Response:
-        reset = self._window_ends - time.monotonic()
+        grain = 1 if self._limits.window_seconds >= 1 else 1000
+        reset = math.ceil((self._window_ends - time.monotonic()) * grain) / grain
         response.headers.update(
             {
                 "x-ratelimit-limit": str(self._limits.requests),
                 "x-ratelimit-remaining": str(max(0, self._limits.requests - self._used)),
-                "x-ratelimit-reset": str(math.ceil(reset)) if self._limits.window_seconds >= 1 else f"{reset:.3f}",
+                "x-ratelimit-reset": f"{reset:g}",
                 "x-daily-requests-left": "10000",  # of POST and PUT, so nothing that is read lowers it
             }
         )
