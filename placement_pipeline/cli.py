@@ -15,7 +15,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from placement_pipeline import cli_audits
 from placement_pipeline.connectors.errors import ConnectorError, InputError
@@ -167,27 +166,25 @@ def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write 
 
 @app.command()
 def status(month: Month = None) -> None:
-    """Show the month's roster and how far its tests are."""
+    """Show the month's roster, the Pipedrive users it leaves out, and how far its tests are."""
     from placement_pipeline.stages.waiting import read_progress
     from placement_pipeline.stages.workplace import open_workplace
+    from placement_pipeline.terminal import left_out_table, roster_table
     from placement_pipeline.warehouse.plan import load_tests
-    from placement_pipeline.warehouse.roster import load_roster
+    from placement_pipeline.warehouse.roster import load_roster, load_roster_users
 
     with open_workplace(load_settings()) as place:
         chosen = _month(month) or place.this_month
         progress = read_progress(place, chosen)
         with place.engine.begin() as connection:
             roster = load_roster(connection, chosen)
+            left_out = [user for user in load_roster_users(connection, chosen) if not user.is_in]
             stopped = load_tests(connection, month=chosen, state=TestState.STOPPED)
     if not roster:
         raise InputError(f"There is no roster of {chosen:%Y-%m}: the job open_month takes it, in its month.")
-    table = Table(title=f"Roster {chosen:%Y-%m}")
-    for heading in ("Mailbox", "Rep", "Address", "Provider", "In", "Why"):
-        table.add_column(heading)
-    for entry in roster:
-        is_in = "yes" if entry.is_in else "no"
-        table.add_row(entry.mailbox_id, entry.rep_name, entry.address, entry.provider, is_in, entry.why)
-    console.print(table)
+    console.print(roster_table(roster, chosen))
+    if left_out:
+        console.print(left_out_table(left_out))
     for what, counts in (("Tests", progress.tests), ("Send jobs", progress.jobs)):
         listed = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none"
         console.print(f"{what}: {listed}")

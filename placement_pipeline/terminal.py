@@ -1,4 +1,4 @@
-"""What the commands show: the monthly sheet, and what a re-test changed, as tables."""
+"""What the commands show: the roster, the monthly sheet, and what a re-test changed, as tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,32 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from placement_pipeline.domain.roster import RosterEntry, RosterUser
 from placement_pipeline.stages.publishing import flag_word
 
 _FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
+
+
+def roster_table(entries: Sequence[RosterEntry], month: date) -> Table:
+    """The roster: every sending address, and why it is in or out."""
+    table = Table(title=f"Roster {month:%Y-%m}")
+    for heading in ("Mailbox", "Rep", "Address", "Provider", "In", "Why"):
+        table.add_column(heading)
+    for entry in entries:
+        is_in = "yes" if entry.is_in else "no"
+        cells = (entry.mailbox_id, entry.rep_name, entry.address, entry.provider, is_in, entry.why)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def left_out_table(users: Sequence[RosterUser]) -> Table:
+    """Pipedrive users of whom nothing is tested, and why; the active ones first, since they may be missed."""
+    table = Table(title="Users who are left out")
+    for heading in ("User", "Mailboxes", "Why"):
+        table.add_column(heading)
+    for user in sorted(users, key=lambda user: not user.is_active):
+        table.add_row(Text(user.rep_name), Text(str(user.mailbox_count)), Text(user.why))
+    return table
 
 
 def sheet_table(rows: Sequence[Mapping[str, Any]], month: date) -> Table:

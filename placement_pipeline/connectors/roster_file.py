@@ -1,129 +1,128 @@
-"""The admin's table of synced mailboxes: a csv file, because Pipedrive's API does not tell the sync state.
+"""The admin's table of synced mailboxes: a file, because Pipedrive's API does not tell the sync state.
 
 Columns: ``user_email``, ``address``, ``provider``, ``sync`` (these are needed), ``account``,
-``route``, ``signature_file``; every further column is a merge field of the templates.
+``route``, ``signature_file``; every further column is a merge field of the templates. What
+else they may be called, and what may stand in them, is in ``roster_words``.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
 
 from placement_pipeline.connectors.errors import InputError
+from placement_pipeline.connectors.roster_words import NEEDED, Header, is_header, read_header, read_word
+from placement_pipeline.connectors.table_file import Line, read_table
 from placement_pipeline.domain.roster import SyncedMailbox
 from placement_pipeline.domain.words import MailProvider, Route, SyncMode
 
-_NEEDED = ("user_email", "address", "provider", "sync")
-_OPTIONAL = ("account", "route", "signature_file")
-_DELIMITERS = ",;\t|"
-
 _Word = TypeVar("_Word", bound=StrEnum)
-_Row = tuple[int, dict[str, str]]
 
 
 def read_roster_file(path: Path) -> list[SyncedMailbox]:
-    """Read the table, in the order of its lines.
-
-    Comma, semicolon, tab and bar are recognised as delimiters, and a byte order mark is
-    let pass: spreadsheets write all of them.
+    """Read the table, in the order of its lines. One line that is wrong stops it: nothing is half-read.
 
     Args:
-        path: the csv file, UTF-8; ``signature_file`` in it is relative to its folder.
+        path: text or a workbook, see ``table_file``; ``signature_file`` in it is relative to its folder.
 
     Raises:
-        InputError: one line that names file and line, what is wrong, and the remedy.
+        InputError: one line that names file, line and column, what is wrong, and the remedy;
+            where more lines are wrong, how many.
     """
-    mailboxes: list[SyncedMailbox] = []
-    line_of_address: dict[str, int] = {}
-    for line, row in _rows(path):
-        place = f"{path.name}:{line}"
-        mailbox = _mailbox(row, place, path.parent)
-        if earlier := line_of_address.get(mailbox.address):
-            raise InputError(f"{place}: the same address stands on line {earlier}; keep one of the two")
-        line_of_address[mailbox.address] = line
-        mailboxes.append(mailbox)
-    if not mailboxes:
+    lines = read_table(path, is_header, "name the admin's table in roster.mailboxes_file")
+    header = read_header(lines[0].values, lines[0].place) if lines else None
+    if header is None or len(lines) == 1:
         raise InputError(f"{path.name}: there is no mailbox in it; add a line for each sending address")
-    return mailboxes
+    mailboxes: dict[str, SyncedMailbox] = {}
+    places: dict[str, str] = {}
+    mistakes: list[InputError] = []
+    for line in lines[1:]:
+        try:
+            mailbox = _mailbox(_Fields(line, header), path.parent)
+            if earlier := places.get(mailbox.address):
+                raise InputError(f"{line.place}: the same address stands at {earlier}; keep one of the two")
+        except InputError as mistake:
+            mistakes.append(mistake)
+        else:
+            mailboxes[mailbox.address] = mailbox
+            places[mailbox.address] = line.place
+    if len(mistakes) > 1:
+        more = len(mistakes) - 1
+        raise InputError(f"{mistakes[0]} (and {more} more {'line is' if more == 1 else 'lines are'} wrong)")
+    if mistakes:
+        raise mistakes[0]
+    return list(mailboxes.values())
 
 
-def _rows(path: Path) -> Iterator[_Row]:
-    text = _text(path, path.name, "name the admin's table in roster.mailboxes_file")
-    header_line = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] | None = None
-    line = 1
-    try:
-        for values in reader:
-            if names is None:
-                names = _columns(values, path.name)
-            elif any(value.strip() for value in values):
-                if len(values) != len(names):
-                    raise InputError(
-                        f"{path.name}:{line}: {len(values)} fields where the header names {len(names)} columns; "
-                        "add what is missing, and put fields that hold the delimiter in quotes"
-                    )
-                yield line, dict(zip(names, (value.strip() for value in values), strict=True))
-            line = reader.line_num + 1
-    except csv.Error:
-        raise InputError(f"{path.name}:{line}: not valid csv; check the quotes") from None
+class _Fields:
+    """The fields of one line, by the names of their columns; what a spreadsheet left out at the end is empty.
+
+    Raises:
+        InputError: there are more fields than columns, one that is needed is left out, or a
+            value stands in a column that the header does not name. Then others may be shifted too.
+    """
+
+    def __init__(self, line: Line, header: Header) -> None:
+        self.place = line.place
+        self._header = header
+        columns, fields = len(header.names), len(line.values)
+        if fields > columns or any(header.names.index(name) >= fields for name in NEEDED):
+            raise InputError(
+                f"{line.place}: {fields} fields where the header names {columns} columns; "
+                "add what is missing, and put fields that hold the delimiter in quotes"
+            )
+        named = list(zip_longest(header.names, line.values, fillvalue=""))
+        if nameless := [column for column, (name, value) in enumerate(named, 1) if value and not name]:
+            raise InputError(
+                f"{line.place}: there is a value in column {nameless[0]}, which has no name in the header; "
+                "name the column, or clear it"
+            )
+        self._values = dict(named)
+
+    def text(self, name: str) -> str:
+        return self._values.get(name, "")
+
+    def address(self, name: str) -> str:
+        value = self._values[name]
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+            said = "is no mail address" if value else "is empty"
+            raise InputError(f"{self.place}: {self._header.label(name)} {said}; write it as name@domain")
+        return value.lower()
+
+    def word(self, words: type[_Word], name: str) -> _Word:
+        return read_word(words, self._values[name], self._header.label(name), self.place)
+
+    def merge_fields(self) -> dict[str, str]:
+        return {name: self._values[name] for name in self._header.merge_fields}
 
 
-def _columns(values: list[str], file_name: str) -> list[str]:
-    names = [value.strip().lower() for value in values]
-    if missing := [name for name in _NEEDED if name not in names]:
-        raise InputError(
-            f"{file_name}:1: the column {missing[0]} is missing; the header must name {', '.join(_NEEDED)}"
-        )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"{file_name}:1: two columns are called {twice[0] or '(nothing)'}; rename one")
-    return names
-
-
-def _mailbox(row: dict[str, str], place: str, folder: Path) -> SyncedMailbox:
-    address = _address(row["address"], "address", place)
-    signature = row.get("signature_file", "")
+def _mailbox(fields: _Fields, folder: Path) -> SyncedMailbox:
+    user_email, address = fields.address("user_email"), fields.address("address")
     return SyncedMailbox(
-        user_email=_address(row["user_email"], "user_email", place),
+        user_email=user_email,
         address=address,
-        account_address=_address(row["account"], "account", place) if row.get("account") else address,
-        provider=_word(MailProvider, row["provider"], "provider", place),
-        sync_mode=_word(SyncMode, row["sync"], "sync", place),
-        route=_word(Route, row["route"], "route", place) if row.get("route") else Route.MAILBOX,
-        signature_html=_text(
-            folder / signature, f"{place}: signature_file {signature}", "correct the name or leave the field empty"
-        )
-        if signature
-        else "",
-        merge_fields={name: value for name, value in row.items() if name not in _NEEDED + _OPTIONAL},
+        provider=fields.word(MailProvider, "provider"),
+        sync_mode=fields.word(SyncMode, "sync"),
+        account_address=fields.address("account") if fields.text("account") else address,
+        route=fields.word(Route, "route") if fields.text("route") else Route.MAILBOX,
+        signature_html=_signature(folder, fields.text("signature_file"), fields.place),
+        merge_fields=fields.merge_fields(),
     )
 
 
-def _address(value: str, column: str, place: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
-        raise InputError(f"{place}: {column} is no mail address; write it as name@domain")
-    return value.lower()
-
-
-def _word(words: type[_Word], value: str, column: str, place: str) -> _Word:
+def _signature(folder: Path, name: str, place: str) -> str:
+    if not name:
+        return ""
+    what = f"{place}: signature_file"
+    if name.isprintable() and "@" not in name:
+        what += f" {name}"
+    remedy = "correct the name or leave the field empty"
     try:
-        return words(value.lower())
-    except ValueError:
-        known = ", ".join(words)
-        said = "holds a mail address" if "@" in value else f"{value[:30]!r} is not known"
-        raise InputError(f"{place}: {column} {said}; write one of {known}") from None
-
-
-def _text(path: Path, what: str, remedy: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
+        return (folder / name).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{what}: no such file; {remedy}") from None
     except UnicodeDecodeError:
         raise InputError(f"{what}: not UTF-8; save it as UTF-8") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{what}: cannot be read ({type(error).__name__}); {remedy}") from None

@@ -22,8 +22,9 @@ _OWNER = "team:sales-ops"
 def rep_roster(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
     """One row per sending address of a rep, as Pipedrive and the admin's table show it in the month.
 
-    Each row says whether the address is tested and why. A month without rows means that the
-    roster was never taken. A month that is over keeps the roster it had.
+    Each row says whether the address is tested and why; the table ``roster_users``, written with
+    it, says the same of every Pipedrive user, those without a mailbox too. A month without rows
+    means that the roster was never taken. A month that is over keeps the roster it had.
     """
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
@@ -60,7 +61,8 @@ def mailbox_activity(context: dg.AssetExecutionContext, placement: PlacementReso
 def won_deals(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
     """One row per deal won in the last two years, archived ones too, from Pipedrive.
 
-    No rows means that nothing was won. Values are in the deal's own currency.
+    No rows means that nothing was won. Values are in the deal's own currency; deals whose
+    currency the company does not have are kept, and counted as unknown_currency.
     """
     with placement.workplace(context.run.run_id) as place:
         ran = run_stage(place, "won_deals", roster.refresh_won_deals)

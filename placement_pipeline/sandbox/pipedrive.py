@@ -1,4 +1,4 @@
-"""Pipedrive's API: users (v1) and deals (v2), with its rate-limit headers and errors.
+"""Pipedrive's API: users and currencies (v1) and deals (v2), with its limits and errors.
 
 No mail: Pipedrive's API has no sending, and tells nothing of the state of a mailbox's
 sync. What the CRM mails by itself is in ``crm``.
@@ -6,77 +6,146 @@ sync. What the CRM mails by itself is in ``crm``.
 
 import base64
 import binascii
+import math
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
 from placement_pipeline.sandbox.post_office import PostOffice
-from placement_pipeline.sandbox.wire_faults import WireFaults, middleware
+from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
 
 API_TOKEN = "sandbox-pipedrive-token"
+REP_TOKEN = "sandbox-pipedrive-token-of-a-rep"
+SCOPELESS_TOKEN = "sandbox-pipedrive-token-without-scopes"
+CLOSED_TOKEN = "sandbox-pipedrive-token-of-a-closed-company"
+_REFUSALS = {
+    REP_TOKEN: (403, "You do not have permission to do this"),
+    SCOPELESS_TOKEN: (403, "Scope and URL mismatch"),
+    CLOSED_TOKEN: (402, "Company account is not open"),
+}
 _MAX_LIMIT = 500
-_BURST_TOKENS, _DAILY_TOKENS = 400, 300_000
-_USERS_COST, _DEALS_COST, _ARCHIVED_COST = 20, 10, 20  # x-token-cost of Pipedrive's OpenAPI
+_COSTS = {  # x-token-cost of Pipedrive's OpenAPI
+    "pipedrive.users.list": 20,
+    "pipedrive.currencies.list": 20,
+    "pipedrive.deals.list": 10,
+    "pipedrive.deals.archived": 20,
+}
 _MESSAGES = {
     401: "unauthorized access",
+    403: "Forbidden",
     404: "Unknown method .",
+    410: "Gone",
     429: "request over limit",
+    503: "Scheduled maintenance",
 }
+
+_BLOCKED = "<!DOCTYPE html><title>Access denied</title><p>This error is produced by Cloudflare.</p>"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a token may ask for. Tests plant tighter ones.
+
+    Attributes:
+        requests: in a window; Growth's 40.
+        window_seconds: told in whole seconds, unless it is shorter than one.
+        daily_tokens: the company's.
+        tells_day: whether answers tell what is left of them; a refusal always does.
+        patience: requests that are refused for the window, one after the other, before the token is blocked.
+    """
+
+    requests: int = 40
+    window_seconds: float = 2.0
+    daily_tokens: int = 300_000
+    tells_day: bool = True
+    patience: int = 100
 
 
 class PipedriveWire:
-    """Pipedrive's API on one server."""
+    """Pipedrive's API on one server.
+
+    Attributes:
+        goes_in_circles: whether a list's second page leads to itself.
+    """
 
     def __init__(self, office: PostOffice, faults: WireFaults) -> None:
         self._office = office
-        self._daily_left = _DAILY_TOKENS
-        self._window, self._burst_left = 0, _BURST_TOKENS
+        self.goes_in_circles = False
+        self.plant(Limits())
         self.app = web.Application(middlewares=[middleware(faults, wire_error), self._guard])
         self.app.router.add_get("/v1/users", self._users, name="pipedrive.users.list")
+        self.app.router.add_get("/v1/currencies", self._currencies, name="pipedrive.currencies.list")
         self.app.router.add_get("/api/v2/deals", self._deals, name="pipedrive.deals.list")
         self.app.router.add_get("/api/v2/deals/archived", self._archived, name="pipedrive.deals.archived")
+
+    def plant(self, limits: Limits) -> None:
+        """Put limits in force, with nothing used of them yet."""
+        self._limits = limits
+        self._daily_left = limits.daily_tokens
+        self._window_ends = 0.0
+        self._used = self._refused = 0
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         token = request.headers.get("x-api-token") or request.query.get("api_token")
+        if token in _REFUSALS:
+            return _error(*_REFUSALS[token])
         if token != API_TOKEN:
             return _error(401)
+        if self._refused > self._limits.patience:
+            return web.Response(status=403, text=_BLOCKED, content_type="text/html")
+        if not self._opens_window():
+            self._refused += 1
+            return self._with_limits(_error(429))
+        self._refused = 0
+        if self._daily_left <= 0:
+            return self._with_limits(_error(429), is_day_told=True)
         try:
             response: web.Response = await handler(request)
         except web.HTTPNotFound:
             return _error(404)
         except _BadRequestError as error:
             return _error(400, str(error))
+        self._daily_left = max(0, self._daily_left - _COSTS[operation_of(request)])
+        return self._with_limits(response, self._limits.tells_day)
+
+    def _opens_window(self) -> bool:
+        """Count a request; whether the window had room for it."""
+        now = time.monotonic()
+        if now >= self._window_ends:
+            self._window_ends, self._used = now + self._limits.window_seconds, 0
+        self._used += 1
+        return self._used <= self._limits.requests
+
+    def _with_limits(self, response: web.Response, is_day_told: bool = False) -> web.Response:
+        grain = 1 if self._limits.window_seconds >= 1 else 1000
+        reset = math.ceil((self._window_ends - time.monotonic()) * grain) / grain
         response.headers.update(
             {
-                "x-ratelimit-limit": str(_BURST_TOKENS),
-                "x-ratelimit-remaining": str(self._burst_left),
-                "x-ratelimit-reset": "2",
-                "x-daily-requests-left": str(self._daily_left),
+                "x-ratelimit-limit": str(self._limits.requests),
+                "x-ratelimit-remaining": str(max(0, self._limits.requests - self._used)),
+                "x-ratelimit-reset": f"{reset:g}",
+                "x-daily-requests-left": "10000",  # of POST and PUT, so nothing that is read lowers it
             }
         )
+        if is_day_told:
+            response.headers["x-daily-ratelimit-token-limit"] = str(self._limits.daily_tokens)
+            response.headers["x-daily-ratelimit-token-remaining"] = str(self._daily_left)
         return response
 
-    def _spend(self, cost: int) -> None:
-        window = int(time.monotonic() // 2)
-        if window != self._window:
-            self._window, self._burst_left = window, _BURST_TOKENS
-        self._burst_left = max(0, self._burst_left - cost)
-        self._daily_left -= cost
-
     async def _users(self, request: web.Request) -> web.Response:
-        self._spend(_USERS_COST)
         created = (self._office.began_at - timedelta(weeks=160)).strftime("%Y-%m-%d %H:%M:%S")
         users = [
             {
-                "id": rep.id,
-                "name": rep.name,
-                "email": rep.email,
-                "active_flag": True,
-                "activated": True,
-                "is_deleted": False,
+                "id": user.id,
+                "name": user.name,
+                "email": user.email,
+                "active_flag": user.is_active,
+                "activated": user.is_active,
+                "is_deleted": user.is_deleted,
                 "is_you": False,
                 "created": created,
                 "modified": created,
@@ -86,16 +155,29 @@ class PipedriveWire:
                 "default_currency": "EUR",
                 "access": [{"app": "sales", "admin": False, "permission_set_id": "sales"}],
             }
-            for rep in self._office.world.reps
+            for user in (*self._office.world.reps, *self._office.world.crm.users)
         ]
         return web.json_response({"success": True, "data": users})
 
+    async def _currencies(self, request: web.Request) -> web.Response:
+        currencies = [
+            {
+                "id": number,
+                "code": currency.code,
+                "name": currency.name,
+                "decimal_points": currency.decimal_points,
+                "symbol": currency.code,
+                "active_flag": True,
+                "is_custom_flag": currency.is_custom,
+            }
+            for number, currency in enumerate(self._office.world.crm.currencies, 1)
+        ]
+        return web.json_response({"success": True, "data": currencies})
+
     async def _deals(self, request: web.Request) -> web.Response:
-        self._spend(_DEALS_COST)
         return self._deal_page(request, is_archived=False)
 
     async def _archived(self, request: web.Request) -> web.Response:
-        self._spend(_ARCHIVED_COST)
         return self._deal_page(request, is_archived=True)
 
     def _deal_page(self, request: web.Request, is_archived: bool) -> web.Response:
@@ -110,7 +192,8 @@ class PipedriveWire:
         start = _cursor(request.query.get("cursor"))
         limit = min(_whole(request.query.get("limit", "100"), "limit"), _MAX_LIMIT)
         after = start + limit
-        cursor = base64.urlsafe_b64encode(str(after).encode()).decode() if after < len(deals) else None
+        following = start if self.goes_in_circles and start else after
+        cursor = base64.urlsafe_b64encode(str(following).encode()).decode() if following < len(deals) else None
         return web.json_response(
             {"success": True, "data": deals[start:after], "additional_data": {"next_cursor": cursor}}
         )

@@ -52,6 +52,7 @@ class Sandbox:
     Attributes:
         office: the world in motion; valid after ``start``, to be touched in its own loop only.
         faults: the wire's trouble.
+        pipedrive: its API, whose limits can be planted; valid after ``start``.
         endpoints: valid after ``start``.
         graph: Graph's server.
         microsoft: Microsoft's authority.
@@ -60,6 +61,7 @@ class Sandbox:
 
     office: PostOffice
     faults: WireFaults
+    pipedrive: PipedriveWire
     endpoints: Endpoints
     graph: GraphWire
     microsoft: MicrosoftTokens
@@ -97,7 +99,8 @@ class Sandbox:
         self.app_certificate = self._state / "microsoft_app.pem"
         self.microsoft = MicrosoftTokens(store, self.faults, open_certificate(self.app_certificate))
         await self._serve("authority", self.microsoft.app, context)
-        await self._serve("pipedrive", PipedriveWire(self.office, self.faults).app)
+        self.pipedrive = PipedriveWire(self.office, self.faults)
+        await self._serve("pipedrive", self.pipedrive.app)
         await self._serve(
             "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
         )

@@ -9,7 +9,7 @@ Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.l
 ``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``;
 ``microsoft.discovery``, ``microsoft.token``, ``graph.users.get``, ``graph.sendMail``,
 ``graph.messages.create|list|delta|get|raw|send|delete``, ``graph.mailFolders.list|get``;
-``pipedrive.users.list``, ``pipedrive.deals.list|archived``;
+``pipedrive.users.list``, ``pipedrive.currencies.list``, ``pipedrive.deals.list|archived``;
 ``imap.token``, ``imap.login``, ``imap.list``, ``imap.status``, ``imap.select``, ``imap.search``,
 ``imap.fetch``.
 """

@@ -97,12 +97,19 @@ class WonDeal(_Section):
     is_archived: bool = False
 
 
-class Rep(_Section):
+class User(_Section):
     """A Pipedrive user. ``email`` is the Pipedrive login, not always a sending address."""
 
     id: int
     name: str
     email: str = Field(pattern=_ADDRESS)
+    is_active: bool = True
+    is_deleted: bool = False
+
+
+class Rep(User):
+    """A user with sending addresses."""
+
     job_title: str = "Account Executive"
     mailboxes: tuple[Mailbox, ...] = Field(min_length=1)
     won_deals: tuple[WonDeal, ...] = ()
@@ -154,10 +161,30 @@ class Control(_Section):
     job_title: str = "Account Executive"
 
 
+class Currency(_Section):
+    """A currency of the company, one that it made itself (``is_custom``) perhaps."""
+
+    code: str
+    name: str
+    decimal_points: int = 2
+    is_custom: bool = False
+
+
 class Crm(_Section):
-    """Pipedrive's side: where its pixel and rewritten links point."""
+    """Pipedrive's side.
+
+    Attributes:
+        tracking_host: where its pixel and rewritten links point.
+        users: who is a user beside the reps; the admin's table does not name them.
+        currencies: what deals may be in.
+    """
 
     tracking_host: str = Field(default="track.pipedrive-mail.example", pattern=_NAME)
+    users: tuple[User, ...] = ()
+    currencies: tuple[Currency, ...] = (
+        Currency(code="EUR", name="Euro"),
+        Currency(code="USD", name="US Dollar"),
+    )
 
 
 class Listing(_Section):
@@ -277,6 +304,7 @@ class World(_Section):
         for what, names in (
             ("domains", [domain.name for domain in self.domains]),
             ("reps", [str(rep.id) for rep in self.reps]),
+            ("users", [str(user.id) for user in (*self.reps, *self.crm.users)]),
             ("seeds", [seed.id for seed in self.seeds]),
             ("addresses", [m.address for m in self.mailboxes] + [seed.address for seed in self.seeds]),
         ):

@@ -131,10 +131,7 @@ class Access:
         Raises:
             SignInError: the secrets hold no token for it.
         """
-        token = self._settings.secrets.pipedrive_token
-        if token is None:
-            raise _no_secret("Pipedrive", "secrets.pipedrive_token")
-        return Pipedrive(self._settings.endpoints.pipedrive_api, token.get_secret_value(), self._client)
+        return self._pipedrive
 
     def resolver(self) -> DnsResolver:
         """A resolver with a cache of its own; its sockets are open until ``aclose``."""
@@ -241,6 +238,14 @@ class Access:
                 self.meter,
             )
         return self._imap_tokens[seed.id]
+
+    @cached_property
+    def _pipedrive(self) -> Pipedrive:
+        token, endpoint = self._settings.secrets.pipedrive_token, self._settings.endpoints.pipedrive_api
+        if token is None:
+            raise _no_secret("Pipedrive", "secrets.pipedrive_token")
+        reserve = self._settings.quotas.pipedrive_reserve
+        return Pipedrive(endpoint, token.get_secret_value(), self._client, reserve, self.meter)
 
     @cached_property
     def _gmail(self) -> GmailApi:

@@ -8,7 +8,7 @@ from pathlib import Path
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.history import SentHistory, without_probes
-from placement_pipeline.domain.roster import RosterEntry, build_roster, domain_of, mailbox_id_of, users_without_mailbox
+from placement_pipeline.domain.roster import RosterEntry, build_roster, domain_of, judge_users, mailbox_id_of
 from placement_pipeline.domain.words import Role, Route, SyncMode
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.access import Access
@@ -20,10 +20,11 @@ _DEALS_SINCE = timedelta(days=730)
 
 
 async def refresh_roster(place: Workplace, access: Access, month: date) -> Counter[str]:
-    """Join Pipedrive's users with the admin's table and store the month's roster.
+    """Join Pipedrive's users with the admin's table and store what the month's roster says of mailboxes and users.
 
     Returns:
-        ``mailboxes``, ``in``, ``out`` and ``users_without_mailbox``.
+        ``mailboxes`` with ``in`` and ``out``; ``users`` with ``users_in`` and ``users_out``;
+        and ``users_without_mailbox``, who are active and whom the admin's table does not name.
 
     Raises:
         InputError: the admin's table cannot be used.
@@ -38,15 +39,21 @@ async def refresh_roster(place: Workplace, access: Access, month: date) -> Count
             f"control_mailbox.address: the table of mailboxes names this address too (domain {domain_of(twice[0])}); "
             "a control mailbox belongs to no rep"
         )
+    judged = judge_users(users, entries)
     with place.engine.begin() as connection:
         rows.save_roster(connection, month, entries, place.now())
+        rows.save_roster_users(connection, month, judged, place.now())
     held = sum(entry.is_in for entry in entries)
+    users_held = sum(user.is_in for user in judged)
     return Counter(
         {
             "mailboxes": len(entries),
             "in": held,
             "out": len(entries) - held,
-            "users_without_mailbox": len(users_without_mailbox(users, mailboxes)),
+            "users": len(judged),
+            "users_in": users_held,
+            "users_out": len(judged) - users_held,
+            "users_without_mailbox": sum(user.is_active and user.mailbox_count == 0 for user in judged),
         }
     )
 
@@ -120,19 +127,32 @@ async def refresh_activity(place: Workplace, access: Access, month: date) -> Cou
 
 
 async def refresh_won_deals(place: Workplace, access: Access) -> Counter[str]:
-    """Store the deals won in the last two years, archived ones too.
+    """Store the deals won in the last two years, archived ones too, once all of them are read.
 
     Returns:
-        ``deals`` and ``archived``.
+        ``deals``, of them ``archived``, and ``unknown_currency``: deals in a currency that
+        the company does not have; they are stored all the same.
+
+    Raises:
+        SignInError: Pipedrive refuses the token.
+        ReadError: Pipedrive could not be read to the end; the stored deals stay as they are.
     """
-    deals = await access.pipedrive().won_deals(place.now() - _DEALS_SINCE)
+    pipedrive = access.pipedrive()
+    known = {currency.code for currency in await pipedrive.currencies()}
+    deals = await pipedrive.won_deals(place.now() - _DEALS_SINCE)
     stored = [
         WonDealRow(deal.deal_id, deal.owner_id, deal.value, deal.currency, deal.won_at, deal.is_archived)
         for deal in deals
     ]
     with place.engine.begin() as connection:
         rows.save_won_deals(connection, stored, place.now())
-    return Counter({"deals": len(deals), "archived": sum(deal.is_archived for deal in deals)})
+    return Counter(
+        {
+            "deals": len(deals),
+            "archived": sum(deal.is_archived for deal in deals),
+            "unknown_currency": sum(deal.currency not in known for deal in deals),
+        }
+    )
 
 
 def _is_rep_too(entry: RosterEntry, entries: list[RosterEntry]) -> bool:

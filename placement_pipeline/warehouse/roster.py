@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.history import SentHistory
-from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.roster import RosterEntry, RosterUser
 from placement_pipeline.domain.words import MailProvider, Role, Route, SendState, SyncMode
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
@@ -52,6 +52,37 @@ def save_roster(connection: Connection, month: date, entries: Iterable[RosterEnt
         .values(is_in=False, why="No longer in the table of mailboxes.", observed_at=observed_at)
     )
     return upsert(connection, table, rows)
+
+
+def save_roster_users(connection: Connection, month: date, users: Iterable[RosterUser], observed_at: datetime) -> int:
+    """Store what the month's roster says of Pipedrive's users; those that are gone stay, marked as out."""
+    table = tables.roster_users
+    rows = [{**asdict(user), "roster_month": month, "observed_at": observed_at} for user in users]
+    connection.execute(
+        update(table)
+        .where(
+            table.c.roster_month == month, table.c.rep_id_pipedrive.not_in([row["rep_id_pipedrive"] for row in rows])
+        )
+        .values(
+            is_active=False,
+            tested_mailbox_count=0,
+            is_in=False,
+            why="No longer a user of this Pipedrive.",
+            observed_at=observed_at,
+        )
+    )
+    return upsert(connection, table, rows)
+
+
+def load_roster_users(connection: Connection, month: date) -> list[RosterUser]:
+    """What the month's roster says of Pipedrive's users, ordered by name and id."""
+    table = tables.roster_users
+    query = (
+        select(*(table.c[field.name] for field in fields(RosterUser)))
+        .where(table.c.roster_month == month)
+        .order_by(table.c.rep_name, table.c.rep_id_pipedrive)
+    )
+    return [RosterUser(*row) for row in connection.execute(query)]
 
 
 def load_roster(connection: Connection, month: date) -> list[RosterEntry]:

@@ -82,6 +82,16 @@ WORLD: dict[str, Any] = {
         },
         {"id": 7, "name": "Will Wide", "email": WIDE, "mailboxes": [{"address": WIDE, "scopes": ["gmail.modify"]}]},
     ],
+    "crm": {
+        "users": [
+            {"id": 8, "name": "Leo Left", "email": "leo@acme.example", "is_active": False},
+            {"id": 9, "name": "Dora Deleted", "email": "dora@acme.example", "is_deleted": True},
+        ],
+        "currencies": [
+            {"code": "EUR", "name": "Euro"},
+            {"code": "points", "name": "Points", "decimal_points": 0, "is_custom": True},
+        ],
+    },
     "seeds": [
         {"id": seed_id, "address": f"{seed_id}@{domain}.example", "family": family, **more}
         | {"contact": {"name": "Sam Seed", "company": "Seedling"}}

@@ -39,7 +39,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"is_read": True, "sent_30_days_count": 7, "sent_90_days_count": 7},
         {"is_read": False, "sent_30_days_count": None, "sent_90_days_count": None},
     ],
-    "won_deals": [{"value": 0.0, "currency": "EUR"}, {"value": 1200.5, "currency": "USD"}],
+    "won_deals": [{"value": 0.0, "currency": "EUR"}, {"value": 1200.5, "currency": "points"}],
     "placement_tests": [
         {"plan_key": "a", "reason": "monthly", "variant": "as_sent", "state": "open", "closed_at": None},
         {"plan_key": "b", "reason": "retest", "variant": "no_signature", "state": "final", "closed_at": NOW},
@@ -95,7 +95,7 @@ BAD: dict[tuple[str, str], dict[str, Any]] = {
     ("mailbox_activity", "ninety_days_hold_thirty"): {"sent_30_days_count": 8, "sent_90_days_count": 7},
     ("mailbox_activity", "read_mailboxes_have_counts"): {"sent_30_days_count": None, "sent_90_days_count": None},
     ("won_deals", "values_are_not_negative"): {"value": -0.01},
-    ("won_deals", "currencies_are_iso_codes"): {"currency": "eur"},
+    ("won_deals", "currencies_are_codes"): {"currency": " "},
     ("placement_tests", "debts_are_paid_once"): {"plan_key": "b"},
     ("placement_tests", "reasons_are_known"): {"plan_key": "d", "reason": "yearly"},
     ("placement_tests", "variants_are_known"): {"plan_key": "d", "variant": "html"},

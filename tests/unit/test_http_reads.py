@@ -52,6 +52,17 @@ async def test_a_read_is_made_again_after_trouble_that_passes(trouble: httpx.Res
     assert answers.asked == 2
 
 
+@pytest.mark.parametrize(("seconds", "asked"), [(2.0, 2), (http.LONGEST_PAUSE_SECONDS + 1, 1)])
+async def test_a_provider_may_have_its_own_way_to_say_how_long_to_wait(seconds: float, asked: int) -> None:
+    answers = Answers(httpx.Response(429), httpx.Response(429, headers={"retry-after": "9999"}))
+    async with client(answers) as session:
+        request = session.build_request("GET", URL)
+        told = iter([seconds, http.LONGEST_PAUSE_SECONDS + 1])
+        with pytest.raises(ReadError) as caught:
+            await http.read(session, request, "seed gmail-01", pause_seconds=lambda _: next(told))
+    assert (caught.value.code, answers.asked) == ("throttled", asked)
+
+
 async def test_a_refusal_is_an_answer_and_is_not_asked_for_again() -> None:
     answers = Answers(httpx.Response(403))
     assert (await read(answers)).status_code == 403

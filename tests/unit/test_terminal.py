@@ -6,7 +6,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from placement_pipeline.terminal import change_table, rate_text, sheet_table
+from placement_pipeline.domain.roster import PipedriveUser, build_roster, judge_users
+from placement_pipeline.terminal import change_table, left_out_table, rate_text, roster_table, sheet_table
+from tests.unit.domain.rosters import entry
 
 MONTH = date(2026, 11, 1)
 ROW: dict[str, Any] = {
@@ -32,6 +34,29 @@ def shown(table: Table, width: int = 160) -> str:
     console.print(table)
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+def test_the_roster_shows_every_address_and_why_it_is_in_or_out() -> None:
+    out = entry("b@acme.example", rep_name="Boris [Adler]", is_in=False, why="The mailbox is not synced.")
+    lines = shown(roster_table([entry(), out], MONTH)).splitlines()
+    anna, boris = (next(line for line in lines if name in line) for name in ("Anna Berg", "Boris [Adler]"))
+    assert [cell.strip() for cell in boris.split("│")[3:-1]] == [
+        "b@acme.example",
+        "google",
+        "no",
+        "The mailbox is not synced.",
+    ]
+    assert " yes " in anna
+
+
+def test_users_who_are_left_out_stand_there_with_the_reason_and_the_active_ones_first() -> None:
+    gone = PipedriveUser(1, "Ada [Gone]", "ada@acme.example", is_active=False)
+    missed = PipedriveUser(2, "Zoe", "zoe@acme.example", is_active=True)
+    lines = shown(left_out_table(judge_users([gone, missed], build_roster([gone, missed], [])))).splitlines()
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert [row[:2] for row in cells] == [["Zoe", "0"], ["Ada [Gone]", "0"]]
+    assert cells[0][2].startswith("No mailbox of theirs is in the table of mailboxes")
+    assert cells[1][2] == "Deactivated in Pipedrive."
 
 
 def test_the_sheet_has_the_columns_of_the_routine_and_a_line_for_each_mailbox() -> None:
