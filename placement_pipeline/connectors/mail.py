@@ -4,7 +4,7 @@ Callers branch on return values (``Accepted``, ``Refused``, ...); what stops the
 exception of ``errors``. The implementations are ``gmail``, ``graph`` and ``imap``.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -74,16 +74,19 @@ class CannotTell:
 LookUp = FoundSent | ProvenUnsent | CannotTell
 
 
+KeepDraft = Callable[[str], Awaitable[None]]
+
+
 class Sender(Protocol):
     """One rep's mailbox, as something that sends."""
 
-    async def send(self, probe: OutgoingProbe, keep_draft: Callable[[str], None]) -> SendOutcome:
+    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
         """Send one probe, at most once.
 
         Args:
             probe: the message.
-            keep_draft: called with the provider's draft id, where the provider has one,
-                before the draft is sent; it must have stored the id when it returns.
+            keep_draft: awaited with the provider's draft id, where the provider has one,
+                before the draft is sent; it has stored the id when it returns.
 
         Raises:
             SignInError: no token could be had; nothing went out and nothing will.

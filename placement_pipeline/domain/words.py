@@ -116,6 +116,16 @@ class SendState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class AttemptOutcome(StrEnum):
+    """How one attempt to send a probe ended. ``UNSENT``: with proof that nothing went out, so another may follow."""
+
+    SENDING = "sending"
+    SENT = "sent"
+    UNSENT = "unsent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
 class Placement(StrEnum):
     """What became of one probe at one seed."""
 

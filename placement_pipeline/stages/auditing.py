@@ -22,10 +22,10 @@ from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import CheckStatus, ProviderFamily, Role, TestState
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, sightings, verdicts
+from placement_pipeline.warehouse import plan, seed_messages, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_activity, load_roster
-from placement_pipeline.warehouse.sightings import Evidence
+from placement_pipeline.warehouse.seed_messages import Evidence
 
 _ALL_CHECKS = frozenset(reason.check for reason in REASONS.values())
 _STORED_CHECKS = frozenset({"content", "receiver"})
@@ -131,7 +131,7 @@ class _Auditor:
     def _received(self, test: StoredTest, mailbox: RosterEntry) -> list[ReceivedMessage]:
         """One received message a provider family: the others are the same message at another seed."""
         with self._place.engine.begin() as connection:
-            stored = sightings.load_evidence(connection, test.test_id)
+            stored = seed_messages.load_evidence(connection, test.test_id)
         chosen: dict[ProviderFamily, Evidence] = {}
         for message in stored:
             if (family := self._families.get(message.seed_id)) is not None:

@@ -7,22 +7,28 @@ is called, then its answer is stored. Whatever interrupts that leaves a row that
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.connectors.mail import Accepted, FoundSent, OutcomeUnknown, ProvenUnsent, Refused, Sender
+from placement_pipeline.domain.outbox import News, next_state
 from placement_pipeline.domain.pacing import Limits, next_send_at
 from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.template import MailTemplate, MissingFieldError, render_probe
-from placement_pipeline.domain.words import SendState, TestState
+from placement_pipeline.domain.words import SendState
 from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.ledger import Ledger, open_ledger
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan
-from placement_pipeline.warehouse.outbox import Job
-from placement_pipeline.warehouse.roster import load_roster
+from placement_pipeline.warehouse.outbox import AccountWork, Job, Outcome
+from placement_pipeline.warehouse.plan import StoredTest
+from placement_pipeline.warehouse.roster import load_entry
+from placement_pipeline.warehouse.workers import Worker, living_worker
 
 _DAY = timedelta(days=1)
 _LONGEST_WAIT = timedelta(minutes=5)
@@ -32,80 +38,132 @@ _LONGEST_WAIT = timedelta(minutes=5)
 async def drain_outbox(place: Workplace, access: Access) -> Counter[str]:
     """Send and resolve everything that is due, mailboxes side by side, one probe at a time each.
 
+    Several of these may run at once, anywhere: each serves the accounts that no other is serving.
+
     Returns:
         Send jobs by outcome: ``sent``, ``refused``, ``unknown``, ``left`` (due later),
         ``resolved_sent``, ``resolved_unsent``, ``abandoned`` (claims of dead workers);
-        in dry run only ``would_send``.
+        in dry run only ``would_send``. ``busy_accounts`` are those another run is serving.
     """
     counts: Counter[str] = Counter()
-    with outbox.living_worker(place.engine) as worker:
+    with living_worker(place.engine) as worker, open_ledger(place.engine, worker.number, place.now) as ledger:
         with place.engine.begin() as connection:
             counts["abandoned"] = outbox.recover_abandoned(connection)
-            due = outbox.tests_with_work(connection, place.now())
-        accounts = _by_account(place, due)
-        gate = asyncio.Semaphore(place.settings.pacing.mailboxes_at_once)
-
-        async def serve(tests: Sequence[_Test]) -> None:
-            async with gate:
-                for test in tests:
-                    await _TestDrain(place, access, worker, test, counts).run()
-
-        results = await asyncio.gather(*(serve(tests) for tests in accounts), return_exceptions=True)
+            due = iter(outbox.accounts_with_work(connection, place.now()))
+        drain = _Drain(place, access, worker, ledger, counts)
+        lanes = [asyncio.create_task(drain.serve_all(due)) for _ in range(place.settings.pacing.mailboxes_at_once)]
+        failures = _failures_of(await asyncio.gather(*lanes, return_exceptions=True))
         with place.engine.begin() as connection:
             counts["stopped_tests"] = plan.stop_refused_tests(connection, place.now())
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    if failures:
+        raise failures[0]
     return counts
 
 
+def _failures_of(lanes: Sequence[list[BaseException] | BaseException]) -> list[BaseException]:
+    return [failure for lane in lanes for failure in (lane if isinstance(lane, list) else [lane])]
+
+
+@dataclass(frozen=True, slots=True)
 class _Test:
-    """A test with what its probes are rendered from."""
+    """A test with everything its probes are rendered from."""
 
-    def __init__(self, test: plan.StoredTest, mailbox: RosterEntry, template: MailTemplate) -> None:
-        self.test_id = test.test_id
-        self.month = test.test_month
-        self.variant = test.variant
-        self.mailbox = mailbox
-        self.template = template
+    test: StoredTest
+    mailbox: RosterEntry
+    template: MailTemplate
 
 
-def _by_account(place: Workplace, test_ids: Sequence[str]) -> list[list[_Test]]:
-    """Tests grouped by the account that sends: its aliases share one pace."""
-    groups: dict[str, list[_Test]] = {}
-    with place.engine.begin() as connection:
-        wanted = set(test_ids)
-        tests = [test for test in plan.load_tests(connection, state=TestState.OPEN) if test.test_id in wanted]
-        months = {test.test_month for test in tests}
-        roster = {(month, entry.mailbox_id): entry for month in months for entry in load_roster(connection, month)}
-        for test in tests:
-            mailbox = roster[test.test_month, test.mailbox_id]
-            template = plan.load_template(connection, test.template_id, test.template_version)
-            groups.setdefault(mailbox.account_address.lower(), []).append(_Test(test, mailbox, template))
-    return list(groups.values())
+class _Drain:
+    """One pass over the outbox."""
+
+    def __init__(self, place: Workplace, access: Access, worker: Worker, ledger: Ledger, counts: Counter[str]) -> None:
+        self.place, self.access, self.ledger, self.counts = place, access, ledger, counts
+        self.seeds: Mapping[str, SeedMailbox] = {seed.id: seed.as_seed_mailbox() for seed in place.settings.seeds}
+        self._worker = worker
+        self._template = cache(self._load_template)
+
+    async def serve_all(self, due: Iterator[AccountWork]) -> list[BaseException]:
+        """Serve one account after the other from what all lanes share; what stops one stops no other."""
+        failures: list[BaseException] = []
+        for account in due:
+            with self._worker.serving(account.account_address) as is_ours:
+                if not is_ours:
+                    self.counts["busy_accounts"] += 1
+                    continue
+                (result,) = await asyncio.gather(self._serve(account), return_exceptions=True)
+                if result is not None:
+                    failures.append(result)
+        return failures
+
+    async def _serve(self, account: AccountWork) -> None:
+        pace = _Pace(self.place, account.account_address)
+        for test in self._load(account):
+            await _TestDrain(self, test, pace).run()
+
+    def _load(self, account: AccountWork) -> list[_Test]:
+        with self.place.engine.begin() as connection:
+            return [
+                _Test(
+                    test,
+                    load_entry(connection, test.test_month, test.mailbox_id),
+                    self._template(test.template_id, test.template_version),
+                )
+                for test in plan.load_tests(connection, test_ids=account.test_ids)
+            ]
+
+    def _load_template(self, template_id: str, version: str) -> MailTemplate:
+        with self.place.engine.begin() as connection:
+            return plan.load_template(connection, template_id, version)
+
+
+class _Pace:
+    """When an account may send its next probe; its aliases share it, and one worker alone keeps it."""
+
+    def __init__(self, place: Workplace, account_address: str) -> None:
+        self.account_address = account_address
+        self._place = place
+        pacing = place.settings.pacing
+        self._limits = Limits(pacing.interval, pacing.hourly_cap, pacing.daily_cap)
+        with place.engine.begin() as connection:
+            self._sent_at = outbox.sent_moments(connection, account_address, place.now() - _DAY)
+
+    def next_moment(self) -> datetime:
+        """The earliest moment for the next probe."""
+        now = self._place.now()
+        self._sent_at = [moment for moment in self._sent_at if moment > now - _DAY]
+        return next_send_at(self._sent_at, now, self._limits, random.random())  # noqa: S311 - not a secret
+
+    def note(self, job: Job) -> None:
+        """A job was handed over."""
+        if job.handed_over_at is not None:
+            self._sent_at.append(job.handed_over_at)
+
+    def hold_back(self, until: datetime) -> None:
+        """Let nothing of the account go out before then, in this run or another."""
+        with self._place.engine.begin() as connection:
+            outbox.hold_back(connection, self.account_address, until)
 
 
 class _TestDrain:
     """The sends of one test."""
 
-    def __init__(self, place: Workplace, access: Access, worker: int, test: _Test, counts: Counter[str]) -> None:
-        self._place = place
-        self._access = access
-        self._worker = worker
-        self._test = test
-        self._counts = counts
-        self._seeds = {seed.id: seed.as_seed_mailbox() for seed in place.settings.seeds}
+    def __init__(self, drain: _Drain, test: _Test, pace: _Pace) -> None:
+        self._place, self._access, self._counts = drain.place, drain.access, drain.counts
+        self._ledger, self._seeds = drain.ledger, drain.seeds
+        self._test, self._mailbox, self._template = test.test, test.mailbox, test.template
+        self._pace = pace
+        self._probes: dict[str, OutgoingProbe] = {}
 
     async def run(self) -> None:
         """Resolve what an earlier run left, send what is planned, and resolve again until nothing changes."""
-        is_over = self._test.month != self._place.this_month
+        is_over = self._test.test_month != self._place.this_month
         if not is_over and not self._renders():
             return
         if self._place.settings.mode == "dry_run":
             self._counts["would_send"] += len(self._jobs(SendState.PLANNED))
             return
         try:
-            sender = await self._access.sender(self._test.mailbox)
+            sender = await self._access.sender(self._mailbox)
             await self._resolve(sender)
             if is_over:
                 self._stop("month_over", "The month ended before everything was sent; nothing more is sent for it.")
@@ -113,14 +171,16 @@ class _TestDrain:
                 pass
         except SignInError as error:
             self._stop(error.code, str(error))
-        self._counts["left"] += len(self._jobs(SendState.PLANNED))
-        self._counts["unknown"] += len(self._jobs(SendState.UNKNOWN))
+        with self._place.engine.begin() as connection:
+            by_state = outbox.count_by_state(connection, [self._test.test_id])
+        self._counts["left"] += by_state.get(SendState.PLANNED, 0)
+        self._counts["unknown"] += by_state.get(SendState.UNKNOWN, 0)
 
     def _renders(self) -> bool:
         """Render every probe before the first is sent: a test is whole or it is stopped."""
-        for job in self._jobs(SendState.PLANNED):
+        for job in self._jobs(SendState.PLANNED, SendState.UNKNOWN):
             try:
-                self._render(job)
+                self._probes[job.token] = self._render(job)
             except MissingFieldError as error:
                 self._stop("missing_field", str(error))
                 return False
@@ -130,14 +190,12 @@ class _TestDrain:
         return True
 
     def _render(self, job: Job) -> OutgoingProbe:
-        seed: SeedMailbox = self._seeds[job.seed_id]
-        return render_probe(self._test.template, self._test.mailbox, seed, job.token, self._test.variant)
+        return render_probe(self._template, self._mailbox, self._seeds[job.seed_id], job.token, self._test.variant)
 
     async def _send_planned(self, sender: Sender) -> bool:
         """Send until nothing is due. Returns False where the mailbox has to stop for now."""
         while await self._wait_for_pace():
-            with self._place.engine.begin() as connection:
-                job = outbox.claim(connection, self._test.test_id, self._worker, self._place.now())
+            job = await self._ledger.claim(self._test.test_id)
             if job is None:
                 return True
             if not await self._send(sender, job):
@@ -145,75 +203,84 @@ class _TestDrain:
         return False
 
     async def _send(self, sender: Sender, job: Job) -> bool:
-        def keep_draft(draft_id: str) -> None:
-            with self._place.engine.begin() as connection:
-                outbox.keep_draft(connection, job, draft_id)
+        async def keep_draft(draft_id: str) -> None:
+            await self._ledger.keep_draft(job, draft_id)
 
         try:
-            outcome = await sender.send(self._render(job), keep_draft)
+            outcome = await sender.send(self._probes[job.token], keep_draft)
         except SignInError as error:
             # Without a token nothing was sent: the job is as refused as the rest of its test.
-            with self._place.engine.begin() as connection:
-                outbox.mark_refused(connection, job, error.code, str(error))
+            await self._settle(Outcome(job, self._next(News.REFUSED), code=error.code, detail=str(error)))
             self._counts["refused"] += 1
             raise
-        now = self._place.now()
-        with self._place.engine.begin() as connection:
-            match outcome:
-                case Accepted(message_id, internet_message_id):
-                    outbox.mark_sent(connection, job, now, message_id, internet_message_id, "provider")
-                    self._counts["sent"] += 1
-                    return True
-                case OutcomeUnknown(detail):
-                    outbox.mark_unknown(connection, job, detail)
-                    return True
-                case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
-                    until = now + timedelta(seconds=pause)
-                    outbox.mark_unsent(connection, job, until, code, detail)
-                    outbox.hold_back(connection, self._test.mailbox.account_address, until)
-                    self._counts["throttled"] += 1
-                    return False
-                case Refused(code, detail, stops_mailbox):
-                    outbox.mark_refused(connection, job, code, detail)
-                    self._counts["refused"] += 1
-        if stops_mailbox:
-            self._stop(code, detail)
-        return not stops_mailbox
+        match outcome:
+            case Accepted(message_id, internet_message_id):
+                self._pace.note(job)
+                state, now = self._next(News.ACCEPTED), self._place.now()
+                await self._settle(Outcome(job, state, now, message_id, internet_message_id, "provider"))
+                self._counts["sent"] += 1
+                return True
+            case OutcomeUnknown(detail):
+                self._pace.note(job)
+                await self._settle(Outcome(job, self._next(News.NO_ANSWER), code="outcome_unknown", detail=detail))
+                return True
+            case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
+                until = self._place.now() + timedelta(seconds=pause)
+                await self._settle(Outcome(job, self._next(News.PAUSED), until, code=code, detail=detail))
+                self._pace.hold_back(until)
+                self._counts["throttled"] += 1
+                return False
+            case Refused(code, detail, stops_mailbox):
+                await self._settle(Outcome(job, self._next(News.REFUSED), code=code, detail=detail))
+                self._counts["refused"] += 1
+                if stops_mailbox:
+                    self._stop(code, detail)
+                return not stops_mailbox
 
     async def _resolve(self, sender: Sender) -> bool:
         """Look up every unknown job. Returns True where one is planned again."""
         is_planned_again = False
-        tests = self._place.settings.tests
         for job in self._jobs(SendState.UNKNOWN):
             since = job.handed_over_at or self._place.now()
-            await self._sleep_until(since + tests.resolve_wait)
-            found = await sender.look_up(job.token, job.draft_id, since)
-            now = self._place.now()
+            await self._sleep_until(since + self._place.settings.tests.resolve_wait)
             with self._place.engine.begin() as connection:
-                match found:
-                    case FoundSent(message_id, internet_message_id):
-                        outbox.mark_sent(connection, job, since, message_id, internet_message_id, "sent_folder")
-                        self._counts["resolved_sent"] += 1
-                    case ProvenUnsent() if job.attempt_count >= tests.max_attempts:
-                        detail = f"Not sent after {job.attempt_count} attempts."
-                        outbox.mark_refused(connection, job, "attempts_exhausted", detail)
-                        self._counts["refused"] += 1
-                    case ProvenUnsent():
-                        if outbox.mark_unsent(connection, job, now, "proven_unsent", "No copy was sent."):
-                            self._counts["resolved_unsent"] += 1
-                            is_planned_again = True
+                to_address = plan.load_seed_address(connection, job.seed_id)
+                lost = outbox.count_lost_attempts(connection, job)
+            match await sender.look_up(job.token, to_address, job.draft_id, since):
+                case FoundSent(message_id, internet_message_id):
+                    state = self._next(News.SEEN)
+                    await self._settle(Outcome(job, state, since, message_id, internet_message_id, "sent_folder"))
+                    self._counts["resolved_sent"] += 1
+                case ProvenUnsent():
+                    is_planned_again |= await self._settle_unsent(job, lost)
         return is_planned_again
+
+    async def _settle_unsent(self, job: Job, lost: int) -> bool:
+        """Act on proof that an attempt did not go out. Returns True where the job is planned again."""
+        state = self._next(News.PROVEN_UNSENT, lost)
+        if state is SendState.REFUSED:
+            detail = f"Not sent after {lost} attempts that had no answer."
+            await self._settle(Outcome(job, state, code="attempts_exhausted", detail=detail))
+            self._counts["refused"] += 1
+            return False
+        proven = Outcome(job, state, self._place.now(), code="proven_unsent", detail="No copy was sent.")
+        if not await self._settle(proven):
+            return False
+        self._counts["resolved_unsent"] += 1
+        return True
+
+    async def _settle(self, outcome: Outcome) -> bool:
+        """Store how an attempt ended; False where the news comes too late."""
+        return await self._ledger.settle(outcome)
+
+    def _next(self, news: News, lost: int = 0) -> SendState:
+        return next_state(news, lost, self._place.settings.tests.max_attempts)
 
     async def _wait_for_pace(self) -> bool:
         """Wait until the mailbox may send. Returns False where that is too long for this run."""
-        pacing, now = self._place.settings.pacing, self._place.now()
-        with self._place.engine.begin() as connection:
-            sent_at = outbox.sent_moments(connection, self._test.mailbox.account_address, now - _DAY)
-        limits = Limits(pacing.interval, pacing.hourly_cap, pacing.daily_cap)
-        moment = next_send_at(sent_at, now, limits, random.random())  # noqa: S311 - not a secret
-        if moment - now > _LONGEST_WAIT:
-            with self._place.engine.begin() as connection:
-                outbox.hold_back(connection, self._test.mailbox.account_address, moment)
+        moment = self._pace.next_moment()
+        if moment - self._place.now() > _LONGEST_WAIT:
+            self._pace.hold_back(moment)
             return False
         await self._sleep_until(moment)
         return True
@@ -229,6 +296,6 @@ class _TestDrain:
             plan.stop_test(connection, self._test.test_id, code, detail, self._place.now())
         self._counts["refused"] += planned
 
-    def _jobs(self, state: SendState) -> list[Job]:
+    def _jobs(self, *states: SendState) -> list[Job]:
         with self._place.engine.begin() as connection:
-            return outbox.load_jobs(connection, self._test.test_id, [state])
+            return outbox.load_jobs(connection, self._test.test_id, states)

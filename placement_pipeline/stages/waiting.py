@@ -29,7 +29,7 @@ def has_sends_due(place: Workplace) -> bool:
     """Whether the outbox holds something to send, to resolve or to settle now."""
     with place.engine.begin() as connection:
         return (
-            bool(outbox.tests_with_work(connection, place.now()))
+            outbox.has_work(connection, place.now())
             or outbox.has_abandoned(connection)
             or plan.has_refused_tests(connection)
         )

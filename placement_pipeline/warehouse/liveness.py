@@ -15,23 +15,23 @@ _RUNS = 0x72756E73  # "runs": the first key of every run's lock
 @contextmanager
 def living_run(engine: Engine, run_id: str) -> Iterator[None]:
     """Other processes can tell that this run lives until the block ends."""
-    with hold(engine, _RUNS, _key(run_id)):
+    with hold(engine, _RUNS, key_of(run_id)):
         yield
 
 
 def is_run_alive(connection: Connection, run_id: str) -> bool:
     """Whether some process works for this run."""
-    return not is_free(connection, _RUNS, _key(run_id))
+    return not is_free(connection, _RUNS, key_of(run_id))
 
 
 @contextmanager
-def hold(engine: Engine, kind: int, number: int) -> Iterator[None]:
-    """Hold the shared lock of this number on a connection of its own."""
+def hold(engine: Engine, kind: int, number: int) -> Iterator[Connection]:
+    """Hold the shared lock of this number on a connection of its own, which is given out for further locks."""
     with engine.connect() as connection:
         connection.execute(select(func.pg_advisory_lock_shared(kind, number)))
         connection.commit()
         try:
-            yield
+            yield connection
         finally:
             connection.execute(select(func.pg_advisory_unlock_shared(kind, number)))
             connection.commit()
@@ -42,5 +42,6 @@ def is_free(connection: Connection, kind: int, number: int) -> bool:
     return bool(connection.execute(select(func.pg_try_advisory_xact_lock(kind, number))).scalar_one())
 
 
-def _key(run_id: str) -> int:
-    return int.from_bytes(hashlib.blake2b(run_id.encode(), digest_size=4).digest(), signed=True)
+def key_of(name: str) -> int:
+    """The second key of a lock that goes by a name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), signed=True)

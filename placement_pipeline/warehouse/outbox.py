@@ -1,31 +1,50 @@
 """The outbox: the rows by which a probe is sent at most once and is never lost.
 
 ``planned`` is claimed as ``sending`` and committed before the provider is called. A row
-that is found in ``sending`` while its worker no longer lives becomes ``unknown``. Only
-``mark_unsent`` brings an unknown row back to ``planned``: that is the one place that
-decides what may be sent again, and it asks for proof. Whoever learns something about an
-attempt may store it only while that attempt is the job's last and nobody has settled it;
-that a message went out is true whenever it is learnt.
+that is found in ``sending`` while its worker no longer lives becomes ``unknown``. What
+comes next, and what alone may be sent again, is a rule (``domain.outbox``). Whoever
+learns something about an attempt may store it only while that attempt is the job's last
+and nobody has settled it; that a message went out is true whenever it is learnt.
 
-A worker has a number and holds the lock of that number while it lives (``liveness``).
+Rows are claimed and settled many at a time. Every attempt stays in ``send_attempts``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Exists, Row, and_, func, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Exists,
+    FromClause,
+    Integer,
+    Row,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
-from placement_pipeline.domain.words import Route, SendState, TestState
+from placement_pipeline.domain.words import AttemptOutcome, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
-from placement_pipeline.warehouse.liveness import hold, is_free
-
-_WORKER_LOCKS = 0x6F757462  # "outb": the first key of every worker's advisory lock
+from placement_pipeline.warehouse.workers import is_dead
 
 jobs = tables.send_jobs
+attempts = tables.send_attempts
 tests = tables.placement_tests
+roster = tables.rep_roster
+
+_OF_ROSTER = and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +61,77 @@ class Job:
     draft_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AccountWork:
+    """An account with something to send or to resolve now.
+
+    Attributes:
+        account_address: who signs in; aliases share it.
+        test_ids: its tests with work, oldest first.
+    """
+
+    account_address: str
+    test_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known of a job's last attempt.
+
+    Attributes:
+        job: as it was claimed or loaded.
+        state: the job's from now on (``domain.outbox.next_state``); ``planned`` only with proof that nothing went out.
+        moment: when it was sent; for ``planned``, before when it is not sent again.
+        message_id: the provider's.
+        internet_message_id: the Message-ID.
+        resolved_by: who knew that it was sent: ``provider``, ``sent_folder`` or ``seed``.
+        code: of a refusal, or why nothing is known.
+        detail: one line for people.
+    """
+
+    job: Job
+    state: SendState
+    moment: datetime | None = None
+    message_id: str | None = None
+    internet_message_id: str | None = None
+    resolved_by: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+    @property
+    def of_attempt(self) -> AttemptOutcome:
+        """The same, of the attempt."""
+        return _OF_ATTEMPT[self.state]
+
+
+_OF_ATTEMPT = {
+    SendState.PLANNED: AttemptOutcome.UNSENT,
+    SendState.SENDING: AttemptOutcome.SENDING,
+    SendState.SENT: AttemptOutcome.SENT,
+    SendState.REFUSED: AttemptOutcome.REFUSED,
+    SendState.UNKNOWN: AttemptOutcome.UNKNOWN,
+}
+
+
 class ClaimLostError(Exception):
     """Another worker has taken this one for dead, and its job over: what it was about to send must not be sent."""
-
-
-@contextmanager
-def living_worker(engine: Engine) -> Iterator[int]:
-    """A worker's number; other processes can tell that it lives until the block ends."""
-    with engine.begin() as connection:
-        number: int = connection.execute(select(tables.outbox_worker_number.next_value())).scalar_one()
-    with hold(engine, _WORKER_LOCKS, number):
-        yield number
 
 
 def recover_abandoned(connection: Connection) -> int:
     """Turn jobs in ``sending`` whose worker is dead into ``unknown``. Returns their number."""
     abandoned = connection.execute(
-        update(jobs)
-        .where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(_dead_workers(connection)))
-        .values(
-            state=SendState.UNKNOWN,
-            claimed_by=None,
-            outcome_code="worker_died",
-            outcome_detail="The process ended before the provider's answer was stored.",
-        )
-        .returning(jobs)
+        select(jobs).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(_dead_workers(connection)))
     ).all()
-    for row in abandoned:
-        _advance_last_sent(connection, row.test_id, row.handed_over_at)
-    return len(abandoned)
+    outcomes = [
+        Outcome(
+            _job(row),
+            SendState.UNKNOWN,
+            code="worker_died",
+            detail="The process ended before the provider's answer was stored.",
+        )
+        for row in abandoned
+    ]
+    return sum(settle(connection, outcomes))
 
 
 def has_abandoned(connection: Connection) -> bool:
@@ -78,15 +139,264 @@ def has_abandoned(connection: Connection) -> bool:
     return bool(_dead_workers(connection))
 
 
-def tests_with_work(connection: Connection, now: datetime) -> list[str]:
-    """Open tests of our own route with jobs to send or to resolve now, oldest first."""
+def has_work(connection: Connection, now: datetime) -> bool:
+    """Whether any account has something to send or to resolve now."""
+    query = select(tests.c.test_id).where(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX)
+    return connection.execute(query.where(_has_work(now)).limit(1)).first() is not None
+
+
+def accounts_with_work(connection: Connection, now: datetime) -> list[AccountWork]:
+    """Accounts whose open tests of our own route have jobs to send or to resolve now, those that wait longest first."""
+    ids = func.array_agg(aggregate_order_by(tests.c.test_id, tests.c.opened_at, tests.c.test_id))
     query = (
-        select(tests.c.test_id)
+        select(roster.c.account_address, ids)
+        .join(roster, _OF_ROSTER)
         .where(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX)
         .where(_has_work(now))
-        .order_by(tests.c.opened_at, tests.c.test_id)
+        .group_by(roster.c.account_address)
+        .order_by(func.min(tests.c.opened_at), roster.c.account_address)
     )
-    return list(connection.scalars(query))
+    return [AccountWork(account, tuple(ids)) for account, ids in connection.execute(query)]
+
+
+def load_jobs(connection: Connection, test_id: str, states: Sequence[SendState] = tuple(SendState)) -> list[Job]:
+    """A test's jobs in these states, ordered by seed."""
+    query = select(jobs).where(jobs.c.test_id == test_id, jobs.c.state.in_(states)).order_by(jobs.c.seed_id)
+    return [_job(row) for row in connection.execute(query)]
+
+
+def load_jobs_at(connection: Connection, seed_id: str, test_ids: Collection[str]) -> list[Job]:
+    """The jobs of these tests to one seed."""
+    query = select(jobs).where(jobs.c.seed_id == seed_id, jobs.c.test_id.in_(test_ids))
+    return [_job(row) for row in connection.execute(query)]
+
+
+def sent_moments(connection: Connection, account_address: str, since: datetime) -> list[datetime]:
+    """When probes of any sending address of this account were handed over to the provider."""
+    query = (
+        select(jobs.c.handed_over_at)
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .join(roster, _OF_ROSTER)
+        .where(roster.c.account_address == account_address, jobs.c.handed_over_at >= since)
+    )
+    return [moment for moment in connection.scalars(query) if moment is not None]
+
+
+def count_lost_attempts(connection: Connection, job: Job) -> int:
+    """How many attempts of this job ended without an answer: those that a provider refused do not count."""
+    query = select(func.count()).where(
+        attempts.c.test_id == job.test_id,
+        attempts.c.seed_id == job.seed_id,
+        or_(attempts.c.outcome == AttemptOutcome.UNKNOWN, attempts.c.outcome_code == "proven_unsent"),
+    )
+    return connection.execute(query).scalar_one()
+
+
+def claim(connection: Connection, test_ids: Sequence[str], worker: int, now: datetime) -> dict[str, Job]:
+    """Take the next due job of each of these tests; the caller commits before it calls the provider.
+
+    Returns:
+        By test; tests without a due job, or whose due jobs others are claiming, are left out.
+    """
+    asked = _values("asked", {"test_id": (Text, sorted(set(test_ids)))})
+    due = (
+        select(jobs.c.test_id, jobs.c.seed_id)
+        .where(jobs.c.test_id == asked.c.test_id, jobs.c.state == SendState.PLANNED, jobs.c.not_before_at <= now)
+        # By token, which is as good as chance: no seed gets the mail of all mailboxes at the same moment.
+        .order_by(jobs.c.token)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .lateral("due")
+    )
+    chosen = select(due.c.test_id, due.c.seed_id).select_from(asked.join(due, true())).cte("chosen")
+    rows = connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id == chosen.c.test_id, jobs.c.seed_id == chosen.c.seed_id)
+        .values(
+            state=SendState.SENDING,
+            claimed_by=worker,
+            attempt_count=jobs.c.attempt_count + 1,
+            handed_over_at=now,
+            outcome_code=None,
+            outcome_detail=None,
+        )
+        .returning(jobs)
+    ).all()
+    claimed = {row.test_id: _job(row) for row in rows}
+    if claimed:
+        connection.execute(
+            insert(attempts),
+            [
+                {
+                    "test_id": job.test_id,
+                    "seed_id": job.seed_id,
+                    "attempt_number": job.attempt_count,
+                    "worker": worker,
+                    "handed_over_at": now,
+                    "outcome": AttemptOutcome.SENDING,
+                }
+                for job in claimed.values()
+            ],
+        )
+    return claimed
+
+
+def hold_back(connection: Connection, account_address: str, until: datetime) -> None:
+    """Let nothing of this account be claimed before then: who throttles means the mailbox, not the one message."""
+    of_account = (
+        select(tests.c.test_id)
+        .join(roster, _OF_ROSTER)
+        .where(roster.c.account_address == account_address, tests.c.state == TestState.OPEN)
+    )
+    connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id.in_(of_account), jobs.c.state == SendState.PLANNED)
+        .values(not_before_at=func.greatest(jobs.c.not_before_at, until))
+    )
+
+
+def keep_drafts(connection: Connection, drafts: Sequence[tuple[Job, str]]) -> list[bool]:
+    """Store providers' draft ids before the drafts are sent.
+
+    Returns:
+        For each whether it was stored; where not, the job is no longer its worker's, and the draft must stay one.
+    """
+    made = _values(
+        "made",
+        {
+            "test_id": (Text, [job.test_id for job, _ in drafts]),
+            "seed_id": (Text, [job.seed_id for job, _ in drafts]),
+            "attempt_count": (Integer, [job.attempt_count for job, _ in drafts]),
+            "draft_id": (Text, [draft_id for _, draft_id in drafts]),
+        },
+    )
+    kept = connection.execute(
+        update(jobs)
+        .where(_is_attempt(made), jobs.c.state == SendState.SENDING)
+        .values(draft_id_provider=made.c.draft_id)
+        .returning(jobs.c.test_id, jobs.c.seed_id)
+    ).all()
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.test_id == made.c.test_id, attempts.c.seed_id == made.c.seed_id)
+        .where(attempts.c.attempt_number == made.c.attempt_count)
+        .values(draft_id_provider=made.c.draft_id)
+    )
+    stored = {(row.test_id, row.seed_id) for row in kept}
+    return [(job.test_id, job.seed_id) in stored for job, _ in drafts]
+
+
+def settle(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
+    """Store how attempts ended, at most one a job.
+
+    Returns:
+        For each whether it was stored. News that comes too late is not: the attempt it is about was settled in the
+        meantime. That a message went out always is.
+    """
+    if not outcomes:
+        return []
+    ended = _as_rows(outcomes)
+    is_sent, is_unsent = ended.c.state == SendState.SENT, ended.c.state == SendState.PLANNED
+    is_job = and_(jobs.c.test_id == ended.c.test_id, jobs.c.seed_id == ended.c.seed_id)
+    is_unsettled = and_(_is_attempt(ended), jobs.c.state.in_([SendState.SENDING, SendState.UNKNOWN]))
+    rows = connection.execute(
+        update(jobs)
+        .where(is_job, or_(is_sent, is_unsettled))
+        .values(
+            state=ended.c.state,
+            claimed_by=None,
+            outcome_code=ended.c.code,
+            outcome_detail=ended.c.detail,
+            sent_at=case((is_sent, ended.c.moment), else_=jobs.c.sent_at),
+            message_id_provider=case(
+                (is_sent, func.coalesce(ended.c.message_id, jobs.c.message_id_provider)),
+                else_=jobs.c.message_id_provider,
+            ),
+            internet_message_id=case(
+                (is_sent, func.coalesce(ended.c.internet_message_id, jobs.c.internet_message_id)),
+                else_=jobs.c.internet_message_id,
+            ),
+            resolved_by=case((is_sent, ended.c.resolved_by), else_=jobs.c.resolved_by),
+            not_before_at=case((is_unsent, ended.c.moment), else_=jobs.c.not_before_at),
+            handed_over_at=case((is_unsent, None), else_=jobs.c.handed_over_at),
+            draft_id_provider=case((is_unsent, None), else_=jobs.c.draft_id_provider),
+        )
+        .returning(jobs.c.test_id, jobs.c.seed_id)
+    ).all()
+    stored = {(row.test_id, row.seed_id) for row in rows}
+    results = [(one.job.test_id, one.job.seed_id) in stored for one in outcomes]
+    known = [one for one, is_stored in zip(outcomes, results, strict=True) if is_stored]
+    if known:
+        _end_attempts(connection, known)
+        _advance_last_sent(connection, known)
+    return results
+
+
+def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
+    """Jobs of these tests by state."""
+    query = select(jobs.c.state, func.count()).where(jobs.c.test_id.in_(test_ids)).group_by(jobs.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def _end_attempts(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    ended = _as_rows(outcomes)
+    connection.execute(
+        update(attempts)
+        .where(attempts.c.test_id == ended.c.test_id, attempts.c.seed_id == ended.c.seed_id)
+        .where(attempts.c.attempt_number == ended.c.attempt_count)
+        .values(
+            outcome=ended.c.outcome,
+            outcome_code=ended.c.code,
+            outcome_detail=ended.c.detail,
+            resolved_by=ended.c.resolved_by,
+            message_id_provider=func.coalesce(ended.c.message_id, attempts.c.message_id_provider),
+            internet_message_id=func.coalesce(ended.c.internet_message_id, attempts.c.internet_message_id),
+        )
+    )
+
+
+def _advance_last_sent(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """A test's last send: what its sweeps count from. A message that may be on its way counts too."""
+    latest: dict[str, datetime] = {}
+    for one in outcomes:
+        moment = {SendState.SENT: one.moment, SendState.UNKNOWN: one.job.handed_over_at}.get(one.state)
+        if moment is not None:
+            latest[one.job.test_id] = max(moment, latest.get(one.job.test_id, moment))
+    if not latest:
+        return
+    moved = _values(
+        "moved", {"test_id": (Text, list(latest)), "moment": (DateTime(timezone=True), list(latest.values()))}
+    )
+    connection.execute(
+        update(tests)
+        .where(tests.c.test_id == moved.c.test_id)
+        .values(last_sent_at=func.greatest(func.coalesce(tests.c.last_sent_at, moved.c.moment), moved.c.moment))
+    )
+
+
+def _as_rows(outcomes: Sequence[Outcome]) -> FromClause:
+    return _values(
+        "ended",
+        {
+            "test_id": (Text, [one.job.test_id for one in outcomes]),
+            "seed_id": (Text, [one.job.seed_id for one in outcomes]),
+            "attempt_count": (Integer, [one.job.attempt_count for one in outcomes]),
+            "outcome": (Text, [one.of_attempt for one in outcomes]),
+            "state": (Text, [one.state for one in outcomes]),
+            "moment": (DateTime(timezone=True), [one.moment for one in outcomes]),
+            "message_id": (Text, [one.message_id for one in outcomes]),
+            "internet_message_id": (Text, [one.internet_message_id for one in outcomes]),
+            "resolved_by": (Text, [one.resolved_by for one in outcomes]),
+            "code": (Text, [one.code for one in outcomes]),
+            "detail": (Text, [one.detail for one in outcomes]),
+        },
+    )
+
+
+def _values(name: str, columns: Mapping[str, tuple[Any, Sequence[Any]]]) -> FromClause:
+    """Rows that are sent along with a statement: one array a column, so that one statement serves any number."""
+    arrays = [cast(list(values), ARRAY(kind)) for kind, values in columns.values()]
+    return func.unnest(*arrays).table_valued(*columns, name=name).render_derived()
 
 
 def _has_work(now: datetime) -> Exists:
@@ -103,186 +413,19 @@ def _has_work(now: datetime) -> Exists:
     )
 
 
-def load_jobs(connection: Connection, test_id: str, states: Sequence[SendState] = tuple(SendState)) -> list[Job]:
-    """A test's jobs in these states, ordered by seed."""
-    query = select(jobs).where(jobs.c.test_id == test_id, jobs.c.state.in_(states)).order_by(jobs.c.seed_id)
-    return [_job(row) for row in connection.execute(query)]
-
-
-def sent_moments(connection: Connection, account_address: str, since: datetime) -> list[datetime]:
-    """When probes of any sending address of this account were handed over to the provider."""
-    roster = tables.rep_roster
-    query = (
-        select(jobs.c.handed_over_at)
-        .join(tests, tests.c.test_id == jobs.c.test_id)
-        .join(
-            roster,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
-        .where(roster.c.account_address == account_address, jobs.c.handed_over_at >= since)
-    )
-    return [moment for moment in connection.scalars(query) if moment is not None]
-
-
-def claim(connection: Connection, test_id: str, worker: int, now: datetime) -> Job | None:
-    """Take the test's next due job for this worker; the caller commits before it calls the provider."""
-    chosen = (
-        select(jobs.c.seed_id)
-        .where(jobs.c.test_id == test_id, jobs.c.state == SendState.PLANNED, jobs.c.not_before_at <= now)
-        # By token, which is as good as chance: no seed gets the mail of all mailboxes at the same moment.
-        .order_by(jobs.c.token)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        update(jobs)
-        .where(jobs.c.test_id == test_id, jobs.c.seed_id == chosen)
-        .values(
-            state=SendState.SENDING,
-            claimed_by=worker,
-            attempt_count=jobs.c.attempt_count + 1,
-            handed_over_at=now,
-            outcome_code=None,
-            outcome_detail=None,
-        )
-        .returning(jobs)
-    ).one_or_none()
-    return _job(row) if row else None
-
-
-def hold_back(connection: Connection, account_address: str, until: datetime) -> None:
-    """Let nothing of this account be claimed before then: who throttles means the mailbox, not the one message."""
-    roster = tables.rep_roster
-    of_account = (
-        select(tests.c.test_id)
-        .join(
-            roster,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
-        .where(roster.c.account_address == account_address, tests.c.state == TestState.OPEN)
-    )
-    connection.execute(
-        update(jobs)
-        .where(jobs.c.test_id.in_(of_account), jobs.c.state == SendState.PLANNED)
-        .values(not_before_at=func.greatest(jobs.c.not_before_at, until))
-    )
-
-
-def keep_draft(connection: Connection, job: Job, draft_id: str) -> None:
-    """Store the provider's draft id before the draft is sent.
-
-    Raises:
-        ClaimLostError: the job is no longer this worker's; the draft must stay one.
-    """
-    is_claimed = and_(_is(job), jobs.c.attempt_count == job.attempt_count, jobs.c.state == SendState.SENDING)
-    kept = connection.execute(update(jobs).where(is_claimed).values(draft_id_provider=draft_id))
-    if not kept.rowcount:
-        raise ClaimLostError(
-            f"Test {job.test_id}, seed {job.seed_id}: another worker took this job over while its draft was made; "
-            "nothing was sent."
-        )
-
-
-def mark_sent(
-    connection: Connection,
-    job: Job,
-    sent_at: datetime,
-    message_id: str | None,
-    internet_message_id: str | None,
-    resolved_by: str,
-) -> None:
-    """The message went out: by the provider's answer, by its copy in Sent, or because a seed has it."""
-    connection.execute(
-        update(jobs)
-        .where(_is(job))
-        .values(
-            state=SendState.SENT,
-            sent_at=sent_at,
-            claimed_by=None,
-            message_id_provider=message_id,
-            internet_message_id=internet_message_id,
-            resolved_by=resolved_by,
-            outcome_code=None,
-            outcome_detail=None,
-        )
-    )
-    _advance_last_sent(connection, job.test_id, sent_at)
-
-
-def mark_refused(connection: Connection, job: Job, code: str, detail: str) -> None:
-    """The provider said no, for good."""
-    _settle(connection, job, SendState.REFUSED, code, detail)
-
-
-def mark_unknown(connection: Connection, job: Job, detail: str) -> None:
-    """The call ended without an answer; the message may be on its way, so its seed is looked into."""
-    is_settled = _settle(connection, job, SendState.UNKNOWN, "outcome_unknown", detail)
-    if is_settled and job.handed_over_at is not None:
-        _advance_last_sent(connection, job.test_id, job.handed_over_at)
-
-
-def mark_unsent(connection: Connection, job: Job, not_before: datetime, code: str, detail: str) -> bool:
-    """Plan a job again. Only for proof that it did not go out: the provider's refusal, or the look-up.
-
-    Returns:
-        False where the proof comes too late: the attempt it is about was settled in the meantime.
-    """
-    return _settle(
-        connection,
-        job,
-        SendState.PLANNED,
-        code,
-        detail,
-        handed_over_at=None,
-        draft_id_provider=None,
-        not_before_at=not_before,
-    )
-
-
-def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
-    """Jobs of these tests by state."""
-    query = select(jobs.c.state, func.count()).where(jobs.c.test_id.in_(test_ids)).group_by(jobs.c.state)
-    return dict(connection.execute(query).tuples().all())
-
-
-def _advance_last_sent(connection: Connection, test_id: str, moment: datetime) -> None:
-    connection.execute(
-        update(tests)
-        .where(tests.c.test_id == test_id)
-        .values(last_sent_at=func.greatest(func.coalesce(tests.c.last_sent_at, moment), moment))
-    )
-
-
-def _settle(
-    connection: Connection, job: Job, state: SendState, code: str, detail: str, **further: datetime | None
-) -> bool:
-    settled = connection.execute(
-        update(jobs)
-        .where(_is_unsettled(job))
-        .values(state=state, claimed_by=None, outcome_code=code, outcome_detail=detail, **further)
-    )
-    return bool(settled.rowcount)
-
-
 def _dead_workers(connection: Connection) -> list[int]:
-    """Workers that hold a job and live no more; none of them can come back before this transaction ends."""
     claimants = connection.scalars(
         select(jobs.c.claimed_by).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.is_not(None)).distinct()
     ).all()
-    return [number for number in claimants if is_free(connection, _WORKER_LOCKS, number)]
+    return [number for number in claimants if is_dead(connection, number)]
 
 
-def _is(job: Job) -> ColumnElement[bool]:
-    return and_(jobs.c.test_id == job.test_id, jobs.c.seed_id == job.seed_id)
-
-
-def _is_unsettled(job: Job) -> ColumnElement[bool]:
-    """The attempt that the caller knows of is still the job's last, and nobody has said how it ended."""
+def _is_attempt(rows: FromClause) -> ColumnElement[bool]:
+    """The attempt that the caller knows of is still the job's last."""
     return and_(
-        _is(job),
-        jobs.c.attempt_count == job.attempt_count,
-        jobs.c.state.in_([SendState.SENDING, SendState.UNKNOWN]),
+        jobs.c.test_id == rows.c.test_id,
+        jobs.c.seed_id == rows.c.seed_id,
+        jobs.c.attempt_count == rows.c.attempt_count,
     )
 
 

@@ -1,8 +1,8 @@
 """Placement tests: what was planned, what is open, what is closed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -59,6 +59,13 @@ def save_seeds(connection: Connection, seeds: Sequence[SeedMailbox], observed_at
         for seed in seeds
     ]
     return upsert(connection, table, rows)
+
+
+def load_seed_address(connection: Connection, seed_id: str) -> str:
+    """The address of a seed, also of one that is no longer configured."""
+    table = tables.seed_mailboxes
+    address: str = connection.execute(select(table.c.address).where(table.c.seed_id == seed_id)).scalar_one()
+    return address
 
 
 def load_known_tests(connection: Connection, month: date) -> list[KnownTest]:
@@ -169,9 +176,13 @@ def open_tests(
 
 
 def load_tests(
-    connection: Connection, *, month: date | None = None, state: TestState | None = None
+    connection: Connection,
+    *,
+    month: date | None = None,
+    state: TestState | None = None,
+    test_ids: Sequence[str] | None = None,
 ) -> list[StoredTest]:
-    """Tests of a month, or in a state, or both; oldest first."""
+    """Tests of a month, in a state, of these ids, or all of it at once; oldest first."""
     table = tables.placement_tests
     query = select(*[table.c[name] for name in StoredTest.__dataclass_fields__]).order_by(
         table.c.opened_at, table.c.test_id
@@ -180,6 +191,8 @@ def load_tests(
         query = query.where(table.c.test_month == month)
     if state is not None:
         query = query.where(table.c.state == state)
+    if test_ids is not None:
+        query = query.where(table.c.test_id.in_(test_ids))
     return [
         StoredTest(
             test_id=row.test_id,
@@ -228,6 +241,29 @@ def stop_test(connection: Connection, test_id: str, code: str, detail: str, now:
     connection.execute(
         update(tests).where(tests.c.test_id == test_id, ~may_have_sent).values(state=TestState.STOPPED, closed_at=now)
     )
+
+
+def find_done(connection: Connection, configured: Collection[str], deadline: timedelta) -> list[str]:
+    """Open tests that owe no send and whose every seed was swept after the deadline.
+
+    A job that is still unknown then stays unknown: it is in no rate, and the score counts it as pending.
+
+    Args:
+        connection: to read on.
+        configured: ids of the seeds that are still looked into.
+        deadline: after the last send.
+    """
+    tests, jobs, sweeps = tables.placement_tests, tables.send_jobs, tables.sweeps
+    last = select(sweeps.c.seed_id, func.max(sweeps.c.swept_at).label("at")).group_by(sweeps.c.seed_id).subquery()
+    is_owed = and_(tests.c.route == Route.MAILBOX, jobs.c.state.in_([SendState.PLANNED, SendState.SENDING]))
+    is_swept = func.coalesce(last.c.at >= tests.c.last_sent_at + deadline, False)
+    waits = (
+        select(jobs.c.test_id)
+        .outerjoin(last, last.c.seed_id == jobs.c.seed_id)
+        .where(jobs.c.test_id == tests.c.test_id)
+        .where(or_(is_owed, and_(jobs.c.seed_id.in_(configured), ~is_swept)))
+    )
+    return list(connection.scalars(select(tests.c.test_id).where(tests.c.state == TestState.OPEN, ~waits.exists())))
 
 
 def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) -> int:

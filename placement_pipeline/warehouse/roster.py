@@ -61,6 +61,13 @@ def load_roster(connection: Connection, month: date) -> list[RosterEntry]:
     return [_entry(row) for row in connection.execute(query)]
 
 
+def load_entry(connection: Connection, month: date, mailbox_id: str) -> RosterEntry:
+    """One mailbox of the month's roster."""
+    table = tables.rep_roster
+    query = select(table).where(table.c.roster_month == month, table.c.mailbox_id == mailbox_id)
+    return _entry(connection.execute(query).one())
+
+
 def save_activity(
     connection: Connection, month: date, histories: Mapping[str, SentHistory | None], observed_at: datetime
 ) -> int:

@@ -1,11 +1,11 @@
-"""Sweeps and what they saw: seed messages, and each probe's placement at each sweep."""
+"""Sweeps and what they saw: each probe's placement at each sweep. The messages are in ``seed_messages``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ARRAY, ColumnElement, Connection, Interval, Row, Select, and_, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
@@ -14,40 +14,24 @@ from placement_pipeline.warehouse.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """The newest message by which a probe was found in its seed."""
+
+    message_id: str
+    location: Mapping[str, Any]
+    is_filter_bypassed: bool
+    is_moved_by_rule: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AwaitedProbe:
-    """A send job of an open test, as a sweep of its seed looks for it."""
+    """A send job, as a sweep of its seed ends up with it; ``found`` is None where no sweep has met it."""
 
     test_id: str
-    seed_id: str
-    token: str
     state: SendState
     route: Route
-    from_address: str
-    opened_at: datetime
     last_sent_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownMessage:
-    """A message an earlier sweep has seen; ``test_id`` is None for mail that is no probe."""
-
-    message_id: str
-    test_id: str | None
-    received_at: datetime | None
-    is_filter_bypassed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    """A message this sweep has seen for the first time."""
-
-    message_id: str
-    test_id: str | None
-    received_at: datetime | None
-    internet_message_id: str | None
-    found_by: str | None
-    is_filter_bypassed: bool
-    raw: bytes | None
+    found: FoundMessage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,50 +71,87 @@ class History:
     copy_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A received probe as its seed held it."""
+def load_sent_by_age(connection: Connection, ages: Sequence[timedelta], now: datetime) -> dict[str, list[datetime]]:
+    """For each seed and each age, the last send of the youngest open test that has reached the age.
 
-    seed_id: str
-    received_at: datetime | None
-    raw: bytes
-
-
-def load_awaited(connection: Connection) -> list[AwaitedProbe]:
-    """All send jobs of open tests."""
-    jobs, tests, roster = tables.send_jobs, tables.placement_tests, tables.rep_roster
+    Of all tests these alone decide when a seed is swept next: every other one wants it no later.
+    """
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    age = func.unnest(cast(list(ages), ARRAY(Interval))).table_valued("age", name="age").render_derived()
     query = (
+        select(jobs.c.seed_id, func.max(tests.c.last_sent_at))
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .join(age, tests.c.last_sent_at + age.c.age <= now)
+        .where(tests.c.state == TestState.OPEN)
+        .group_by(jobs.c.seed_id, age.c.age)
+    )
+    by_seed: dict[str, list[datetime]] = {}
+    for seed_id, last_sent_at in connection.execute(query):
+        by_seed.setdefault(seed_id, []).append(last_sent_at)
+    return by_seed
+
+
+def first_opened(connection: Connection) -> datetime | None:
+    """When the oldest open test was opened."""
+    tests = tables.placement_tests
+    opened: datetime | None = connection.scalar(
+        select(func.min(tests.c.opened_at)).where(tests.c.state == TestState.OPEN)
+    )
+    return opened
+
+
+def load_awaited(connection: Connection, seed_id: str, page: int = 1000) -> Iterator[list[AwaitedProbe]]:
+    """All send jobs of open tests to a seed, some at a time."""
+    after = ""
+    while rows := connection.execute(
+        _awaited(seed_id, tables.placement_tests.c.state == TestState.OPEN)
+        .where(tables.send_jobs.c.test_id > after)
+        .limit(page)
+    ).all():
+        yield [_awaited_probe(row) for row in rows]
+        after = rows[-1].test_id
+
+
+def load_late(connection: Connection, seed_id: str, closed_since: datetime) -> list[AwaitedProbe]:
+    """Probes of tests that have closed since then which were found, but in no sweep that is stored."""
+    tests, jobs, placements = tables.placement_tests, tables.send_jobs, tables.seed_placements
+    is_sighted = select(placements.c.sweep_id).where(
+        placements.c.test_id == jobs.c.test_id,
+        placements.c.seed_id == jobs.c.seed_id,
+        placements.c.message_id_provider.is_not(None),
+    )
+    query = _awaited(seed_id, and_(tests.c.state == TestState.FINAL, tests.c.closed_at >= closed_since))
+    rows = connection.execute(query.where(tables.seed_messages.c.test_id.is_not(None), ~is_sighted.exists()))
+    return [_awaited_probe(row) for row in rows]
+
+
+def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
+    jobs, tests, messages = tables.send_jobs, tables.placement_tests, tables.seed_messages
+    return (
         select(
             jobs.c.test_id,
-            jobs.c.seed_id,
-            jobs.c.token,
             jobs.c.state,
             tests.c.route,
-            roster.c.address,
-            tests.c.opened_at,
             tests.c.last_sent_at,
+            messages.c.message_id_provider,
+            messages.c.location,
+            messages.c.is_filter_bypassed,
+            messages.c.is_moved_by_rule,
         )
         .join(tests, tests.c.test_id == jobs.c.test_id)
-        .join(
-            roster,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
-        .where(tests.c.state == TestState.OPEN)
-        .order_by(jobs.c.seed_id, jobs.c.test_id)
+        .outerjoin(messages, and_(messages.c.test_id == jobs.c.test_id, messages.c.seed_id == jobs.c.seed_id))
+        .where(jobs.c.seed_id == seed_id, condition)
+        # Of several messages the newest: one that was moved, or numbered anew, comes back under another id.
+        .distinct(jobs.c.test_id)
+        .order_by(jobs.c.test_id, messages.c.first_seen_at.desc(), messages.c.message_id_provider)
     )
-    return [
-        AwaitedProbe(
-            test_id=row.test_id,
-            seed_id=row.seed_id,
-            token=row.token,
-            state=SendState(row.state),
-            route=Route(row.route),
-            from_address=row.address.lower(),
-            opened_at=row.opened_at,
-            last_sent_at=row.last_sent_at,
-        )
-        for row in connection.execute(query)
-    ]
+
+
+def _awaited_probe(row: Row[Any]) -> AwaitedProbe:
+    found = None
+    if row.message_id_provider is not None:
+        found = FoundMessage(row.message_id_provider, row.location or {}, row.is_filter_bypassed, row.is_moved_by_rule)
+    return AwaitedProbe(row.test_id, SendState(row.state), Route(row.route), row.last_sent_at, found)
 
 
 def last_sweeps(connection: Connection) -> dict[str, datetime]:
@@ -140,35 +161,8 @@ def last_sweeps(connection: Connection) -> dict[str, datetime]:
     return dict(connection.execute(query).tuples().all())
 
 
-def load_known_messages(connection: Connection, seed_id: str, since: datetime) -> dict[str, KnownMessage]:
-    """Messages of a seed that were first seen at or after this moment, by the provider's id."""
-    table = tables.seed_messages
-    query = select(table.c.message_id_provider, table.c.test_id, table.c.received_at, table.c.is_filter_bypassed).where(
-        table.c.seed_id == seed_id, table.c.first_seen_at >= since
-    )
-    return {row.message_id_provider: KnownMessage(*row) for row in connection.execute(query)}
-
-
-def load_last_sightings(connection: Connection, seed_id: str, test_ids: Sequence[str]) -> dict[str, Sighting]:
-    """The latest stored placement of these tests' probes at a seed, by test."""
-    table = tables.seed_placements
-    query = (
-        select(table)
-        .where(table.c.seed_id == seed_id, table.c.test_id.in_(test_ids))
-        .distinct(table.c.test_id)
-        .order_by(table.c.test_id, table.c.sweep_id.desc())
-    )
-    return {
-        row.test_id: Sighting(row.test_id, Placement(row.placement), row.location, row.message_id_provider)
-        for row in connection.execute(query)
-    }
-
-
-def save_sweep(
-    connection: Connection, sweep: SweepRecord, messages: Sequence[NewMessage], sightings: Sequence[Sighting]
-) -> int:
-    """Store one sweep whole: its row, the messages it met first, the placements it saw. Returns its id."""
-    found = sum(sighting.message_id is not None for sighting in sightings)
+def begin_sweep(connection: Connection, sweep: SweepRecord) -> int:
+    """Store one sweep's row; what it saw is stored in the same transaction. Returns its id."""
     sweep_id: int = connection.execute(
         insert(tables.sweeps)
         .values(
@@ -179,31 +173,18 @@ def save_sweep(
             error_code=sweep.error_code,
             error_detail=sweep.error_detail,
             message_count=sweep.message_count,
-            probe_count=found,
+            probe_count=0,
             call_count=sum(sweep.calls.values()),
             calls=dict(sweep.calls),
             run_id=sweep.run_id,
         )
         .returning(tables.sweeps.c.sweep_id)
     ).scalar_one()
-    if messages:
-        connection.execute(
-            insert(tables.seed_messages).on_conflict_do_nothing(),
-            [
-                {
-                    "seed_id": sweep.seed_id,
-                    "message_id_provider": message.message_id,
-                    "test_id": message.test_id,
-                    "received_at": message.received_at,
-                    "internet_message_id": message.internet_message_id,
-                    "found_by": message.found_by,
-                    "is_filter_bypassed": message.is_filter_bypassed,
-                    "raw": message.raw,
-                    "first_seen_at": sweep.swept_at,
-                }
-                for message in messages
-            ],
-        )
+    return sweep_id
+
+
+def save_sightings(connection: Connection, sweep_id: int, sweep: SweepRecord, sightings: Sequence[Sighting]) -> None:
+    """Store placements that a sweep saw."""
     upsert(
         connection,
         tables.seed_placements,
@@ -220,7 +201,12 @@ def save_sweep(
             for sighting in sightings
         ],
     )
-    return sweep_id
+    found = sum(sighting.message_id is not None for sighting in sightings)
+    connection.execute(
+        update(tables.sweeps)
+        .where(tables.sweeps.c.sweep_id == sweep_id)
+        .values(probe_count=tables.sweeps.c.probe_count + found)
+    )
 
 
 def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[History]:
@@ -269,15 +255,3 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Hist
         )
         for row in connection.execute(query)
     ]
-
-
-def load_evidence(connection: Connection, test_id: str) -> list[Evidence]:
-    """Each received probe of a test, one a seed, ordered by seed."""
-    table = tables.seed_messages
-    query = (
-        select(table.c.seed_id, table.c.received_at, table.c.raw)
-        .where(table.c.test_id == test_id, table.c.raw.is_not(None))
-        .distinct(table.c.seed_id)
-        .order_by(table.c.seed_id, table.c.first_seen_at)
-    )
-    return [Evidence(*row) for row in connection.execute(query)]

@@ -1,22 +1,26 @@
 """Sweeps on the real database with a seed of our own making: what a header says once holds for every later sweep."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from placement_pipeline.connectors.mail import Envelope, Location, Reading, SeedReader, SeenMessage
+from placement_pipeline.connectors.errors import SeedReadError
+from placement_pipeline.connectors.http import ClockWatch
+from placement_pipeline.connectors.mail import Cursor, Location, Reading, SeedNotebook, SeedReader, SeenMessage
+from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.plan import PlannedTest
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.template import MailTemplate
-from placement_pipeline.domain.words import Placement, ProviderFamily, Reason, Route, Variant
+from placement_pipeline.domain.words import Placement, ProviderFamily, Reason, Route, SendState, Variant
 from placement_pipeline.settings import Contact, Seed, Settings, Sweeps
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, plan, sightings
+from placement_pipeline.warehouse import outbox, plan, tables
+from placement_pipeline.warehouse.outbox import Outcome
 from tests.marts.planted import Planter
 
 NOVEMBER, TEST, SEED = date(2026, 11, 1), "t-anna", "outlook-01"
@@ -33,6 +37,7 @@ SETTINGS = Settings.model_construct(
         ),
     ),
 )
+SEEDS = [SeedMailbox(SEED, "dora@seeds.example", ProviderFamily.OUTLOOK_COM, "Dora", "X")]
 RAW = "Received: from x by y.outlook.com; d\r\nX-Microsoft-Antispam-Mailbox-Delivery: ucf:1;dest:J;{};\r\n\r\nHello"
 
 
@@ -41,19 +46,28 @@ class Mailbox(SeedReader):
 
     def __init__(self, token: str, mark: str) -> None:
         self.folder = "junkemail"
+        self.meter = Meter()
+        self.is_broken = False
+        self.cursors: list[Cursor | None] = []
         self._token, self._raw = token, RAW.format(mark).encode()
 
-    async def sweep(self, since: datetime, known_ids: frozenset[str], is_ours: Callable[[Envelope], bool]) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
         location = Location(folder=self.folder, inference="focused")
-        if "m-1" in known_ids:
-            return Reading((SeenMessage("m-1", location),))
-        return Reading((SeenMessage("m-1", location, NOW, self._token, None, "<1@a>", self._raw),))
+        if notebook.known(["m-1"]):
+            notebook.keep([SeenMessage("m-1", location)])
+        else:
+            notebook.keep([SeenMessage("m-1", location, NOW, self._token, None, None, "<1@a>", self._raw)])
+        self.cursors.append(cursor)
+        if self.is_broken:
+            raise SeedReadError("unreachable", "Seed outlook-01: no answer")
+        return Reading({"sweep": len(self.cursors)}, 1)
 
 
 class OneSeed(Access):
     """Access to that seed and to nothing else."""
 
     def __init__(self, mailbox: Mailbox) -> None:
+        self.clock = ClockWatch(lambda: NOW)
         self._mailbox = mailbox
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
@@ -62,35 +76,78 @@ class OneSeed(Access):
 
 def send_a_probe(engine: Engine) -> str:
     """Open the test and send its one probe; returns its token."""
-    seeds = [SeedMailbox(SEED, "dora@seeds.example", ProviderFamily.OUTLOOK_COM, "Dora", "X")]
     with engine.begin() as connection:
         Planter(connection).mailbox("anna", NOVEMBER, 1)
-        plan.save_seeds(connection, seeds, NOW)
+        plan.save_seeds(connection, SEEDS, NOW)
         planned = [PlannedTest(TEST, TEST, "mb-anna", Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
-        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), seeds, NOW, "run")
-        job = outbox.claim(connection, TEST, 1, NOW)
-        assert job is not None
-        outbox.mark_sent(connection, job, NOW, None, None, "provider")
+        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
+        job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
+        outbox.settle(connection, [Outcome(job, SendState.SENT, NOW, resolved_by="provider")])
         return job.token
 
 
+def collect(engine: Engine, mailbox: Mailbox, age: timedelta) -> Counter[str]:
+    """Sweep the seed when the test has this age."""
+    place = Workplace(SETTINGS, engine, "run", lambda: NOW + age)
+    return asyncio.run(collect_seeds(place, OneSeed(mailbox)))
+
+
+def placements(engine: Engine) -> list[tuple[str, str | None]]:
+    """What the sweeps say of the probe: placement and folder, oldest first."""
+    table = tables.seed_placements
+    with engine.connect() as connection:
+        rows = connection.execute(select(table).where(table.c.test_id == TEST).order_by(table.c.sweep_id)).all()
+    return [(row.placement, row.location["folder"] if row.location else None) for row in rows]
+
+
 @pytest.mark.parametrize(
-    ("mark", "placements"),
+    ("mark", "expected"),
     [
         ("OFR:CustomRules", [Placement.MOVED_BY_RULE, Placement.MOVED_BY_RULE, Placement.MOVED_BY_RULE]),
         ("OFR:SpamFilterAuthJ", [Placement.SPAM, Placement.SPAM, Placement.FOCUSED]),
     ],
 )
 def test_a_probe_that_a_rule_of_the_seeds_user_moved_is_void_at_every_sweep(
-    engine: Engine, mark: str, placements: list[Placement]
+    engine: Engine, mark: str, expected: list[Placement]
 ) -> None:
     mailbox = Mailbox(send_a_probe(engine), mark)
-    seen = []
     for age in AGES:
         mailbox.folder = "inbox" if age == AGES[-1] else "junkemail"
-        place = Workplace(SETTINGS, engine, "run", lambda at=NOW + age: at)  # type: ignore[misc]
-        asyncio.run(collect_seeds(place, OneSeed(mailbox)))
-        with engine.connect() as connection:
-            seen.append(sightings.load_last_sightings(connection, SEED, [TEST])[TEST])
-    assert [sighting.placement for sighting in seen] == placements
-    assert {sighting.location["folder"] for sighting in seen if sighting.location} == {"junkemail", "inbox"}
+        collect(engine, mailbox, age)
+
+    assert placements(engine) == list(zip(expected, ("junkemail", "junkemail", "inbox"), strict=True))
+
+
+def test_a_sweep_goes_on_where_the_last_whole_one_ended(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    for age, is_broken in zip(AGES, (False, True, False), strict=True):
+        mailbox.is_broken = is_broken
+        collect(engine, mailbox, age)
+
+    assert mailbox.cursors == [None, {"sweep": 1}, {"sweep": 1}]
+
+
+def test_what_a_broken_sweep_had_kept_is_not_lost_and_not_told_before_a_whole_one(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    assert collect(engine, mailbox, AGES[0])["failed_sweeps"] == 1
+    assert placements(engine) == []
+
+    mailbox.is_broken = False
+    collect(engine, mailbox, AGES[1])
+
+    assert placements(engine) == [(Placement.SPAM, "junkemail")]
+
+
+def test_a_probe_that_comes_after_its_test_was_closed_is_delayed(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    with engine.begin() as connection:
+        plan.close_tests(connection, [TEST], NOW)
+        planned = [PlannedTest("t-next", "t-next", "mb-anna", Reason.MANUAL, Variant.AS_SENT, Route.CRM)]
+        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
+
+    counts = collect(engine, mailbox, AGES[0])
+
+    assert placements(engine) == [(Placement.DELAYED, "junkemail")]
+    assert counts["placement_delayed"] == 1
+    assert collect(engine, mailbox, AGES[1])["placement_delayed"] == 0, "told once"

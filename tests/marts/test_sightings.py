@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from placement_pipeline.domain.plan import PlannedTest
+from placement_pipeline.domain.probe import reference_word
 from placement_pipeline.domain.seeds import SeedMailbox
 from placement_pipeline.domain.template import MailTemplate
 from placement_pipeline.domain.words import (
@@ -24,14 +25,17 @@ from placement_pipeline.stages.collecting import due_seeds
 from placement_pipeline.stages.publishing import SHEET
 from placement_pipeline.stages.waiting import months_to_publish
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, plan, sightings, tables
-from placement_pipeline.warehouse.sightings import History, NewMessage, Sighting, SweepRecord
+from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
+from placement_pipeline.warehouse.outbox import Outcome
+from placement_pipeline.warehouse.seed_messages import NewMessage
+from placement_pipeline.warehouse.sightings import History, Sighting, SweepRecord
 from placement_pipeline.warehouse.verdicts import note_publication
 from tests.marts.planted import Planter
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 TEST, CRM_TEST = "t-anna", "t-cleo"
+INBOX, SPAM = {"labels": ["INBOX"]}, {"labels": ["SPAM"]}
 GMAIL, OUTLOOK = "gmail-01", "outlook-01"
 SEEDS = [
     SeedMailbox(GMAIL, "nora@seeds.example", ProviderFamily.GMAIL, "Nora", "X"),
@@ -69,9 +73,8 @@ def send(connection: Connection, at: datetime = NOW, count: int = 1) -> list[str
     """Send so many of the test's probes; returns their seeds."""
     sent = []
     for _ in range(count):
-        job = outbox.claim(connection, TEST, 1, at)
-        assert job is not None
-        outbox.mark_sent(connection, job, at, None, None, "provider")
+        job = outbox.claim(connection, [TEST], 1, at)[TEST]
+        outbox.settle(connection, [Outcome(job, SendState.SENT, at, resolved_by="provider")])
         sent.append(job.seed_id)
     return sent
 
@@ -89,12 +92,13 @@ def sweep(
     record = SweepRecord(seed_id, NOW + timedelta(minutes=minutes), 0.1, "run", is_read)
     location = {"labels": ["INBOX"]} if message_id else None
     seen = [Sighting(TEST, placement, location, message_id)] if placement else []
-    sightings.save_sweep(connection, record, [new] if new else [], seen)
+    seed_messages.keep(connection, seed_id, [new] if new else [], record.swept_at)
+    sightings.save_sightings(connection, sightings.begin_sweep(connection, record), record, seen)
 
 
 def arrival(message_id: str, internet_message_id: str | None) -> NewMessage:
     """A message that a sweep meets for the first time."""
-    return NewMessage(message_id, TEST, NOW, internet_message_id, "token", False, b"raw")
+    return NewMessage(message_id, TEST, NOW, internet_message_id, "token", None, False, False, INBOX, b"raw")
 
 
 def history(connection: Connection, seed_id: str = GMAIL) -> History:
@@ -118,12 +122,9 @@ def test_a_test_of_which_nothing_went_out_is_stopped_whole(connection: Connectio
 
 @pytest.mark.parametrize("fate", [SendState.SENDING, SendState.UNKNOWN, SendState.SENT])
 def test_a_test_of_which_something_may_have_gone_out_stays_open(connection: Connection, fate: SendState) -> None:
-    job = outbox.claim(connection, TEST, 1, NOW)
-    assert job is not None
-    if fate is SendState.UNKNOWN:
-        outbox.mark_unknown(connection, job, "no answer")
-    if fate is SendState.SENT:
-        outbox.mark_sent(connection, job, NOW, None, None, "provider")
+    job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
+    if fate is not SendState.SENDING:
+        outbox.settle(connection, [Outcome(job, fate, NOW)])
 
     plan.stop_test(connection, TEST, "token_revoked", "gone", NOW)
 
@@ -183,22 +184,94 @@ def test_messages_without_a_message_id_are_told_apart_by_the_providers(connectio
     assert history(connection).copy_count == 2
 
 
+def awaited(connection: Connection, seed_id: str = GMAIL, page: int = 1) -> dict[str, sightings.FoundMessage | None]:
+    """By what message each probe of an open test was found, by test."""
+    pages = sightings.load_awaited(connection, seed_id, page)
+    return {probe.test_id: probe.found for probes in pages for probe in probes}
+
+
 def test_meeting_a_message_again_does_not_change_whose_it_is(connection: Connection) -> None:
     sweep(connection, 2, new=arrival("m-1", "<1@x.example>"))
     sweep(connection, 5, new=replace(arrival("m-1", "<1@x.example>"), test_id=CRM_TEST))
 
-    known = sightings.load_known_messages(connection, GMAIL, NOW)
-    assert {message_id: message.test_id for message_id, message in known.items()} == {"m-1": TEST}
-    assert sightings.load_known_messages(connection, OUTLOOK, NOW) == {}
-    assert sightings.load_known_messages(connection, GMAIL, NOW + timedelta(hours=1)) == {}
+    assert {test_id: found and found.message_id for test_id, found in awaited(connection).items()} == {
+        TEST: "m-1",
+        CRM_TEST: None,
+    }
+    assert awaited(connection, OUTLOOK) == {TEST: None, CRM_TEST: None}
 
 
-def test_a_seeds_last_sighting_of_a_test_is_its_newest(connection: Connection) -> None:
-    sweep(connection, 2, Placement.PRIMARY)
-    sweep(connection, 5, Placement.PROMOTIONS)
+def test_a_message_lies_where_it_was_moved_last(connection: Connection) -> None:
+    sweep(connection, 2, new=arrival("m-1", "<1@x.example>"))
 
-    last = sightings.load_last_sightings(connection, GMAIL, [TEST, CRM_TEST])
-    assert {test_id: sighting.placement for test_id, sighting in last.items()} == {TEST: Placement.PROMOTIONS}
+    seed_messages.move(connection, GMAIL, {"m-1": SPAM, "m-2": SPAM})
+
+    assert seed_messages.load_locations(connection, GMAIL, ["m-1", "m-2"]) == {"m-1": SPAM}
+    found = awaited(connection)[TEST]
+    assert found is not None
+    assert found.location == SPAM
+
+
+def test_of_two_messages_of_one_probe_the_newer_says_where_it_lies(connection: Connection) -> None:
+    sweep(connection, 2, new=arrival("inbox/1", "<1@x.example>"))
+    sweep(connection, 5, new=arrival("junk/1", "<1@x.example>"))
+
+    found = awaited(connection)[TEST]
+    assert found is not None
+    assert found.message_id == "junk/1"
+
+
+def test_a_seed_waits_for_a_probe_until_it_is_met(connection: Connection) -> None:
+    assert not seed_messages.is_waiting(connection, GMAIL)  # nothing was sent yet
+    send(connection, count=2)
+    assert seed_messages.is_waiting(connection, GMAIL)
+
+    sweep(connection, 2, new=arrival("m-1", None))
+
+    assert not seed_messages.is_waiting(connection, GMAIL)
+    assert seed_messages.is_waiting(connection, OUTLOOK)
+
+
+def test_a_cursor_is_the_one_that_was_saved_last(connection: Connection) -> None:
+    assert seed_messages.load_cursor(connection, GMAIL) is None
+
+    for number in (1, 2):
+        seed_messages.save_cursor(connection, GMAIL, {"at": number}, NOW)
+
+    assert seed_messages.load_cursor(connection, GMAIL) == {"at": 2}
+    assert seed_messages.load_cursor(connection, OUTLOOK) is None
+
+
+@pytest.mark.parametrize(("hours", "is_known"), [(1, True), (100, False)])
+def test_a_probe_of_a_closed_test_is_recognised_by_its_token_for_a_while(
+    connection: Connection, hours: int, is_known: bool
+) -> None:
+    (token,) = {job.token for job in outbox.load_jobs(connection, TEST) if job.seed_id == GMAIL}
+    plan.close_tests(connection, [TEST], NOW)
+    late_since = NOW + timedelta(hours=hours) - timedelta(hours=48)
+
+    by_token = seed_messages.load_expected(connection, GMAIL, [token], [], [], late_since)
+    by_sender = seed_messages.load_expected(connection, GMAIL, [], [], ["anna@sales.example"], late_since)
+
+    assert [one.test_id for one in by_token] == ([TEST] if is_known else [])
+    assert by_sender == []
+    assert ("anna@sales.example" in seed_messages.load_senders(connection, late_since)) is is_known
+
+
+def test_what_a_message_could_be_is_looked_up_by_token_reference_and_sender(connection: Connection) -> None:
+    tokens = {job.seed_id: job.token for job in outbox.load_jobs(connection, TEST)}
+
+    def expected(seed_id: str = GMAIL, **clues: list[str]) -> list[str]:
+        known: dict[str, list[str]] = {"tokens": [], "references": [], "addresses": []}
+        found = seed_messages.load_expected(connection, seed_id, **(known | clues), late_since=NOW)
+        return sorted(one.test_id for one in found)
+
+    assert expected() == []
+    assert expected(tokens=[tokens[GMAIL]]) == [TEST]
+    assert expected(tokens=[tokens[OUTLOOK]]) == [], "a token of another seed's probe"
+    assert expected(references=[reference_word(tokens[GMAIL])]) == [TEST]
+    assert expected(addresses=["anna@sales.example", "cleo@sales.example"]) == [TEST, CRM_TEST]
+    assert expected(addresses=["nobody@sales.example"]) == []
 
 
 def due(connection: Connection, minutes: float) -> list[str]:

@@ -1,0 +1,43 @@
+"""The outbox's rule: what becomes of a send job after each thing that is learnt of it.
+
+Here alone stands what may be sent again: a refusal that asks for a pause, and an attempt
+that is proven not to have gone out while the job has attempts left. Storing it, and that
+news of an earlier attempt changes nothing, is ``warehouse.outbox``.
+"""
+
+from enum import StrEnum
+
+from placement_pipeline.domain.words import SendState
+
+
+class News(StrEnum):
+    """What can be learnt of an attempt."""
+
+    ACCEPTED = "accepted"  # the provider has taken the message
+    SEEN = "seen"  # its copy lies in Sent, or it lies in a seed
+    REFUSED = "refused"  # the provider said no
+    PAUSED = "paused"  # the provider said no for now, and nothing went out
+    PROVEN_UNSENT = "proven_unsent"  # no copy in Sent, or the draft is one still
+    NO_ANSWER = "no_answer"  # the call ended without one
+    CANNOT_TELL = "cannot_tell"  # the look-up failed
+
+
+def next_state(news: News, lost_attempts: int, max_attempts: int) -> SendState:
+    """The state of a job after this news of its last attempt.
+
+    Args:
+        news: what was learnt.
+        lost_attempts: attempts so far of which no answer came, this one among them.
+        max_attempts: how many such attempts one probe may have.
+    """
+    match news:
+        case News.ACCEPTED | News.SEEN:
+            return SendState.SENT
+        case News.REFUSED:
+            return SendState.REFUSED
+        case News.PAUSED:
+            return SendState.PLANNED
+        case News.PROVEN_UNSENT:
+            return SendState.PLANNED if lost_attempts < max_attempts else SendState.REFUSED
+        case News.NO_ANSWER | News.CANNOT_TELL:
+            return SendState.UNKNOWN

@@ -1,0 +1,133 @@
+"""A seed's notebook: what its reader asks the tables while it reads, and writes into them.
+
+Everything is asked and written a page at a time, so that a seed with the probes of
+thousands of mailboxes costs no more memory than one with ten.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from placement_pipeline.connectors.http import ClockWatch
+from placement_pipeline.connectors.mail import Envelope, Location, SeedNotebook, SeenMessage
+from placement_pipeline.domain.auth.receiver.verdict import read_verdict
+from placement_pipeline.domain.matching import Match, Matcher
+from placement_pipeline.domain.message import read_header
+from placement_pipeline.domain.outbox import News, next_state
+from placement_pipeline.domain.words import SendState
+from placement_pipeline.settings import Seed
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import outbox, seed_messages
+from placement_pipeline.warehouse.outbox import Outcome
+from placement_pipeline.warehouse.seed_messages import NewMessage
+
+
+class TableNotebook(SeedNotebook):
+    """The notebook of one seed, kept in the tables; each call is a transaction of its own.
+
+    Args:
+        place: where the stage works.
+        seed: whose notebook.
+        senders: lower-case addresses our probes may come from.
+        clock: how far the providers' clocks are ahead of ours.
+        swept_at: when this sweep began.
+    """
+
+    def __init__(
+        self, place: Workplace, seed: Seed, senders: frozenset[str], clock: ClockWatch, swept_at: datetime
+    ) -> None:
+        self.senders = senders
+        self._place, self._seed = place, seed
+        self._clock = clock
+        self._swept_at = swept_at
+        self._late_since = swept_at - place.settings.sweeps.late
+
+    def known(self, message_ids: Collection[str]) -> Mapping[str, Location]:
+        """As ``mail.SeedNotebook.known``."""
+        with self._place.engine.begin() as connection:
+            stored = seed_messages.load_locations(connection, self._seed.id, message_ids)
+        return {message_id: _location(place) for message_id, place in stored.items()}
+
+    def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+        """As ``mail.SeedNotebook.are_ours``."""
+        with self._place.engine.begin() as connection:
+            return [match is not None for match in self._match(connection, envelopes)]
+
+    def keep(self, messages: Sequence[SeenMessage]) -> None:
+        """As ``mail.SeedNotebook.keep``; a message that lies in a seed was sent, whatever its job says."""
+        with self._place.engine.begin() as connection:
+            known = seed_messages.load_locations(
+                connection, self._seed.id, [one.provider_message_id for one in messages]
+            )
+            moved = {
+                one.provider_message_id: asdict(one.location) for one in messages if one.provider_message_id in known
+            }
+            seed_messages.move(connection, self._seed.id, moved)
+            new = [one for one in messages if one.provider_message_id not in known]
+            met = [
+                (message, match)
+                for message, match in zip(new, self._match(connection, [_envelope(one) for one in new]), strict=True)
+                if match is not None
+            ]
+            rows = [self._row(message, match) for message, match in met]
+            seed_messages.keep(connection, self._seed.id, rows, self._swept_at)
+            self._mark_arrived(connection, {match.test_id: message for message, match in met})
+
+    def is_waiting(self) -> bool:
+        """As ``mail.SeedNotebook.is_waiting``."""
+        with self._place.engine.begin() as connection:
+            return seed_messages.is_waiting(connection, self._seed.id)
+
+    def _match(self, connection: Connection, envelopes: Sequence[Envelope]) -> list[Match | None]:
+        expected = seed_messages.load_expected(
+            connection,
+            self._seed.id,
+            tokens=[one.token for one in envelopes if one.token],
+            references=[],
+            addresses=[one.from_address for one in envelopes if one.from_address and not one.token],
+            late_since=self._late_since,
+        )
+        matcher = Matcher(expected)
+        return [matcher.match(one.token, one.from_address, one.received_at) for one in envelopes]
+
+    def _row(self, message: SeenMessage, match: Match) -> NewMessage:
+        verdict = read_verdict(read_header(message.raw), self._seed.family) if message.raw else None
+        return NewMessage(
+            message_id=message.provider_message_id,
+            test_id=match.test_id,
+            received_at=message.received_at,
+            internet_message_id=message.internet_message_id,
+            found_by=match.found_by,
+            sent_via=None,
+            is_filter_bypassed=bool(verdict and verdict.bypass),
+            is_moved_by_rule=bool(verdict and verdict.user_rule),
+            location=asdict(message.location),
+            raw=message.raw,
+        )
+
+    def _mark_arrived(self, connection: Connection, arrived: Mapping[str, SeenMessage]) -> None:
+        found = [
+            Outcome(
+                job,
+                next_state(News.SEEN, 0, self._place.settings.tests.max_attempts),
+                job.handed_over_at or arrived[job.test_id].received_at or self._swept_at,
+                internet_message_id=arrived[job.test_id].internet_message_id,
+                resolved_by="seed",
+            )
+            for job in outbox.load_jobs_at(connection, self._seed.id, arrived)
+            if job.state is not SendState.SENT
+        ]
+        outbox.settle(connection, found)
+
+
+def _envelope(message: SeenMessage) -> Envelope:
+    return Envelope(message.token, message.from_address, message.received_at, message.subject)
+
+
+def _location(stored: Mapping[str, Any] | None) -> Location:
+    if stored is None:
+        return Location()
+    return Location(**{**stored, "labels": tuple(stored.get("labels", ()))})
