@@ -145,6 +145,16 @@ class Matcher:
             self._by_reference.setdefault(reference_word(probe.token), set()).add(probe)
             self._by_sender.setdefault(probe.from_address.lower(), set()).add(probe)
 
+    def wants(self, envelope: Arrival, ahead: timedelta | None = None) -> bool:
+        """Whether the whole message has to be seen: by its envelope it may be a probe.
+
+        More than ``match`` would take: a reference word may stand in the text alone.
+        """
+        if envelope.token is not None:
+            return envelope.token in self._by_token
+        sender = (envelope.from_address or "").lower()
+        return any(_may_be_in(envelope, probe, ahead) for probe in self._by_sender.get(sender, ()))
+
     def match(self, arrival: Arrival, ahead: timedelta | None = None) -> Match | None:
         """The test this message is a probe of, or None for mail that is none of ours.
 

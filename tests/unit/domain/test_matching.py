@@ -180,6 +180,17 @@ def test_a_message_too_odd_to_be_read_is_judged_by_its_header_alone() -> None:
     assert read_whole(BY_ANNA, raw) == BY_ANNA
 
 
+def test_a_message_is_fetched_whole_when_its_text_could_still_tell() -> None:
+    both = Arrival(None, "anna@acme.example", OPENED + timedelta(hours=13))
+    matcher = Matcher([ANNA, AGAIN])
+    assert matcher.match(both) is None
+    assert matcher.wants(both)
+    assert matcher.wants(replace(both, received_at=None))
+    assert not matcher.wants(replace(both, received_at=OPENED - HOUR))
+    assert not matcher.wants(replace(both, from_address="carla@acme.example"))
+    assert not matcher.wants(replace(both, token=BORIS.token))
+
+
 def test_clues_are_what_a_page_has_to_be_looked_up_by() -> None:
     page = [
         Arrival(ANNA.token, "anna@acme.example", LATER, subject="WHATEVER"),
@@ -273,6 +284,15 @@ def test_the_clues_of_a_message_are_all_it_takes_to_match_it(
         if one.token in found.tokens or word(one) in found.references or one.from_address.lower() in found.senders
     ]
     assert Matcher(looked_up).match(arrival, ahead) == Matcher(expected).match(arrival, ahead)
+
+
+@given(probes, arrivals, offsets)
+def test_whatever_is_attributed_was_wanted_by_its_envelope(
+    expected: list[Expected], arrival: Arrival, ahead: timedelta | None
+) -> None:
+    matcher = Matcher(expected)
+    envelope = replace(arrival, text=None, is_answer=False)
+    assert matcher.match(arrival, ahead) is None or matcher.wants(envelope, ahead)
 
 
 @given(st.binary(max_size=400))
