@@ -17,6 +17,7 @@ class RouteComparison:
 
     Attributes:
         rates: the inbox rates of the latest closed test of the real mail, by route and group; None where unknown.
+            A final one before a stopped one, as in the mart ``route_comparison``.
         sent_via: how the messages of the CRM route were sent, as far as their headers tell: seeds by way.
     """
 
@@ -43,7 +44,8 @@ def compare_routes(place: Workplace, month: date) -> list[RouteComparison]:
         roster = {entry.mailbox_id: entry for entry in load_roster(connection, month) if entry.role is Role.REP}
         latest = {
             (test.mailbox_id, test.route): test.test_id
-            for test in plan.load_tests(connection, month=month)  # oldest first: the latest wins
+            # Oldest first, and the final ones after the others: the last one wins.
+            for test in sorted(plan.load_tests(connection, month=month), key=lambda test: test.state is TestState.FINAL)
             if test.variant is Variant.AS_SENT and test.state is not TestState.OPEN and test.mailbox_id in roster
         }
         rates = verdicts.load_inbox_rates(connection, list(latest.values()))
