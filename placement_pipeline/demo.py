@@ -147,8 +147,9 @@ class _Demo:
         if not listed:
             return
         # A key of its own: a demo that was killed here goes on and opens nothing twice.
-        config = {"scope": Scope.LISTED, "mailboxes": listed, "route": Route.MAILBOX, "request_key": "routes"}
-        self._stage(place, "The same mailbox by its own route", "open_month", {"placement_tests": {"config": config}})
+        words = {"scope": Scope.LISTED.value, "route": Route.MAILBOX.value, "request_key": "routes"}
+        config = {"placement_tests": {"config": {**words, "mailboxes": listed}}}
+        self._stage(place, "The same mailbox by its own route", "open_month", config)
 
     def _fix_and_retest(self, place: Workplace) -> None:
         fixes = {
