@@ -10,7 +10,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -126,6 +126,7 @@ def open_manual_tests(
     route: Annotated[Route | None, typer.Option(help="Who sends; as the roster says without it.")] = None,
 ) -> None:
     """Open tests of reason manual for these mailboxes and send their probes."""
+    from placement_pipeline.stages.crm import next_steps, waiting_tests
     from placement_pipeline.stages.planning import resolve_mailboxes
     from placement_pipeline.stages.workplace import open_workplace
 
@@ -144,6 +145,40 @@ def open_manual_tests(
         }
     }
     _run("test_mailboxes", month, config)
+    with open_workplace(load_settings()) as place:
+        for test in waiting_tests(place):
+            if test.mailbox_id in chosen:
+                console.print(next_steps(place, test), highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command()
+def contacts(
+    test: Annotated[str | None, typer.Option(help="An open CRM test, by id; adds the reference words.")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="The same, by the address or id of the sending mailbox.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; standard output without it.")] = None,
+    list_format: Annotated[Literal["pipedrive"], typer.Option("--format", help="Whose import it is for.")] = (
+        "pipedrive"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Give out the seeds as contacts for Pipedrive's import, for the CRM route."""
+    from placement_pipeline.stages import crm
+    from placement_pipeline.stages.workplace import open_workplace
+
+    if test and mailbox:
+        raise InputError("--test and --mailbox name the same thing; give one of them")
+    settings = load_settings()
+    if name := test or mailbox:
+        with open_workplace(settings) as place:
+            listed = crm.list_contacts_of_test(place, name)
+    else:
+        listed = crm.list_contacts(settings)
+    text = crm.write_pipedrive_csv(listed)
+    if out is None:
+        console.file.write(text)
+        return
+    crm.save_csv(text, out, force=force)
+    console.print(f"{len(listed)} contacts written to {out}", highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What the commands show: the roster, the monthly sheet, and what a re-test changed, as tables."""
+"""What the commands show as tables: the roster, the monthly sheet, what a re-test changed, the two routes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
+from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.words import ProviderGroup, Route
 from placement_pipeline.stages.publishing import flag_word
+from placement_pipeline.stages.routes import RouteComparison
 
 _FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
 
@@ -80,6 +83,50 @@ def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def route_table(compared: Sequence[RouteComparison]) -> Table:
+    """What tracking costs: the inbox rates of each mailbox by its own route and by Pipedrive's, and the difference."""
+    table = Table(title="What tracking costs: the same mailbox by both routes", title_justify="left")
+    table.add_column("Rep", overflow="fold")
+    for sender in ("By mailbox", "By CRM", "Difference"):
+        table.add_column(f"{sender}\nGmail", justify="right", no_wrap=True)
+        table.add_column(f"{sender}\nO365", justify="right", no_wrap=True)
+    table.add_column("How the CRM's mail was sent", ratio=1)
+    groups = (ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365)
+    for one in compared:
+        table.add_row(
+            Text.assemble(one.rep_name, "\n", (one.address, "dim")),
+            *(rate_text(one.rates[route].get(group)) for route in (Route.MAILBOX, Route.CRM) for group in groups),
+            *(_points(one, group) for group in groups),
+            Text(_ways(one)),
+        )
+    return table
+
+
+_WAY_WORDS = {
+    SentVia.TWO_WAY_SYNC: "by two-way sync",
+    SentVia.SMART_BCC: "by hand with Smart BCC",
+    SentVia.NATIVE: "from the rep's own client",
+    SentVia.OWN_API: "by us",
+    SentVia.UNKNOWN: "in a way the header does not tell",
+}
+
+
+def _ways(one: RouteComparison) -> str:
+    said = ", ".join(f"{one.sent_via[way]} {words}" for way, words in _WAY_WORDS.items() if one.sent_via.get(way))
+    if not said:
+        return "nothing has arrived"
+    return said if one.is_tracking_measured else f"{said}: tracking was not measured in all of them"
+
+
+def _points(one: RouteComparison, group: ProviderGroup) -> Text:
+    """The difference of the two percentages as they are shown."""
+    by_mailbox, by_crm = (one.rates[route].get(group) for route in (Route.MAILBOX, Route.CRM))
+    if by_mailbox is None or by_crm is None:
+        return Text("-", style="dim")
+    points = _percent(by_crm) - _percent(by_mailbox)
+    return Text(f"{points:+d} points" if points else "none", style="bold red" if points < 0 else "")
+
+
 def _rep(row: Mapping[str, Any]) -> Text:
     """The rep, and below the sending address and what is special about its route."""
     route = ", sent by the CRM" if row["route"] == "crm" else ""
@@ -90,8 +137,12 @@ def rate_text(rate: float | None) -> Text:
     """A rate as a percentage; a dash where nothing is known."""
     if rate is None:
         return Text("-", style="dim")
+    return Text(f"{_percent(rate)}%")
+
+
+def _percent(rate: float) -> int:
     # Rounded down: 79.6 % is flagged and must not read as 80 %.
-    return Text(f"{math.floor(rate * 100 + 1e-9)}%")
+    return math.floor(rate * 100 + 1e-9)
 
 
 def _change(before: float | None, after: float | None) -> Text:

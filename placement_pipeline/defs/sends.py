@@ -13,6 +13,7 @@ from placement_pipeline.defs.resources import PlacementResource, run_stage
 from placement_pipeline.defs.roster import rep_roster
 from placement_pipeline.domain.plan import Request
 from placement_pipeline.domain.words import Reason, Route, Scope, Variant
+from placement_pipeline.stages.crm import waiting_note
 from placement_pipeline.stages.planning import plan_month, resolve_mailboxes
 from placement_pipeline.stages.sending import drain_outbox
 
@@ -79,7 +80,8 @@ def placement_tests(
 
     Materialising a month again opens only what is still owed: mailboxes not yet tested,
     and flagged ones whose re-test is due. To re-test flagged mailboxes now, set
-    ``scope: flagged``. A month that is over opens nothing.
+    ``scope: flagged``. A month that is over opens nothing. Where a test waits for Pipedrive
+    to send (the route ``crm``), the note says what a person does next.
     """
     with placement.workplace(context.run.run_id) as place:
         if place.this_month not in months_of(context):
@@ -87,7 +89,8 @@ def placement_tests(
         listed = resolve_mailboxes(place, place.this_month, config.mailboxes)
         request = config.request(listed, context.run.run_id)
         counts = plan_month(place, place.this_month, request)
-    return report(counts, rows=counts["opened"])
+        note = waiting_note(place)
+    return report(counts, rows=counts["opened"], note=note)
 
 
 @month_asset(

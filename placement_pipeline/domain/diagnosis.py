@@ -6,11 +6,12 @@ never rests on something that is unknown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.scoring import Score
+from placement_pipeline.domain.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Route, SyncMode
 
 
@@ -26,6 +27,7 @@ class Case:
         stop_detail: the same as a sentence.
         sync_mode: how Pipedrive is joined to the mailbox.
         route: who sent.
+        sent_via: how the received messages were sent, as far as their headers tell: seeds by way.
     """
 
     findings: Sequence[Finding]
@@ -35,6 +37,7 @@ class Case:
     stop_detail: str | None
     sync_mode: SyncMode
     route: Route
+    sent_via: Mapping[SentVia, int] = field(default_factory=dict)
 
     @property
     def is_flagged(self) -> bool:
@@ -114,7 +117,7 @@ def diagnose(case: Case) -> list[Diagnosis]:
     if case.is_flagged:
         causes += [cause for rule in _RULES if (cause := rule(case)) is not None]
         causes = causes or [_unexplained(case)]
-    return causes + ([note] if (note := _smart_bcc(case)) else [])
+    return causes + [note for rule in _NOTES if (note := rule(case)) is not None]
 
 
 _DKIM_FAULTS = (
@@ -152,12 +155,20 @@ def _never_sent(case: Case) -> Diagnosis | None:
     is_unsent = all(score.not_sent_count + score.void_count == score.job_count for score in case.scores)
     if case.stop_code is not None or not is_unsent or not any(score.not_sent_count for score in case.scores):
         return None
-    return Diagnosis(
-        "never_sent",
-        "Pipedrive has sent none of this test's messages.",
-        [],
-        "Check that the rep's mailbox is still synced in Pipedrive and that the sequence ran, then re-test.",
-    )
+    if case.sync_mode is SyncMode.TWO_WAY:
+        remedy = (
+            "Start the sequence for the seed contacts from the rep's account while the test is open; if it did run, "
+            "the sync is dead: reconnect the mailbox under Personal preferences, Email sync. Then re-test."
+        )
+    else:
+        remedy = (
+            f"The table says {_SYNC_WORDS[case.sync_mode]}, so Pipedrive cannot send: reconnect the mailbox for "
+            "two-way sync under Personal preferences, Email sync, start the sequence, then re-test."
+        )
+    return Diagnosis("never_sent", "Pipedrive has sent none of this test's messages.", [], remedy)
+
+
+_SYNC_WORDS = {SyncMode.SMART_BCC: "Smart BCC", SyncMode.OFF: "that the sync is off"}
 
 
 def _listed(case: Case) -> Diagnosis | None:
@@ -247,6 +258,26 @@ def _smart_bcc(case: Case) -> Diagnosis | None:
         [],
         "In Pipedrive, Personal preferences, Email sync: reconnect the mailbox for two-way sync.",
     )
+
+
+def _sent_natively(case: Case) -> Diagnosis | None:
+    """The CRM route measures tracking only where Pipedrive's sync sent; a roster that says otherwise is told anyway."""
+    by_hand = {way: case.sent_via.get(way, 0) for way in (SentVia.NATIVE, SentVia.SMART_BCC)}
+    if case.route is not Route.CRM or case.sync_mode is not SyncMode.TWO_WAY or not any(by_hand.values()):
+        return None
+    known = sum(case.sent_via.values())
+    return Diagnosis(
+        "crm_sent_natively",
+        f"{sum(by_hand.values())} of {known} received messages came from the rep's own mail client and not through "
+        "Pipedrive's sync, so its tracking was not measured in them.",
+        [{"sync": str(case.sync_mode), "sent_via": {str(way): count for way, count in case.sent_via.items() if count}}],
+        "Let Pipedrive itself send: start the sequence from the rep's account; if the sync fell back to Smart BCC, "
+        "reconnect the mailbox, and until then write smart_bcc in the table. Then re-test.",
+    )
+
+
+_NOTES: tuple[Callable[[Case], Diagnosis | None], ...] = (_sent_natively, _smart_bcc)
+"""What is worth saying whether or not a test is flagged."""
 
 
 def _unexplained(case: Case) -> Diagnosis:

@@ -39,6 +39,7 @@ class KnownTest:
     opened_at: datetime
     closed_at: datetime | None
     is_flagged: bool
+    route: Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,9 @@ def _debt(
 def _retest(
     entry: RosterEntry, request: Request, history: Sequence[KnownTest], closed_by: datetime, otherwise: Skip
 ) -> PlannedTest | Skip:
-    as_sent = [test for test in history if test.variant is Variant.AS_SENT]
+    # A test by the other route is a comparison: it neither calls for a re-test of this one nor pays for it.
+    route = request.route or entry.route
+    as_sent = [test for test in history if test.variant is Variant.AS_SENT and test.route is route]
     latest = max(as_sent, key=lambda test: test.opened_at, default=None)
     if latest is None or not latest.is_flagged:
         return otherwise

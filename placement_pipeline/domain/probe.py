@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 
 TOKEN_HEADER = "X-Placement-Probe"
+REFERENCE_WORD = "[A-Z2-7]{8}"
+"""What a reference word looks like, as a regular expression."""
 _TOKEN_CHARS = 20
 _REFERENCE_CHARS = 8
 _TOKEN = re.compile(rf"pp[a-z2-7]{{{_TOKEN_CHARS}}}")

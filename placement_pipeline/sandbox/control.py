@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from email.parser import BytesHeaderParser
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from placement_pipeline.domain.probe import TOKEN_HEADER
-from placement_pipeline.sandbox.crm import CrmError, send_sequence
+from placement_pipeline.sandbox.crm import Client, CrmError, How, send_sequence
 from placement_pipeline.sandbox.faults import UnknownFaultError
 from placement_pipeline.sandbox.mailstore import NoSuchAccountError
 from placement_pipeline.sandbox.post_office import PostOffice
@@ -72,10 +72,21 @@ class ControlWire:
 
     async def _crm_send(self, request: web.Request) -> web.Response:
         body = await _body(request, "mailbox", "contacts")
-        contacts = body["contacts"]
+        contacts, references = body["contacts"], body.get("references") or {}
         if not isinstance(contacts, list) or not all(isinstance(contact, str) for contact in contacts):
             raise _BadRequestError("contacts: must be a list of addresses")
-        return web.json_response({"sent_count": await send_sequence(self._office, str(body["mailbox"]), contacts)})
+        if not isinstance(references, dict) or not all(isinstance(word, str) for word in references.values()):
+            raise _BadRequestError("references: must be words by address")
+        sent_count = await send_sequence(
+            self._office,
+            str(body["mailbox"]),
+            contacts,
+            how=_choice(body, "how", None, get_args(How)),
+            client=_choice(body, "client", "web", get_args(Client)),
+            copy=_choice(body, "copy", "Bcc", ("Bcc", "Cc")),
+            references=references,
+        )
+        return web.json_response({"sent_count": sent_count})
 
     async def _add_wire_fault(self, request: web.Request) -> web.Response:
         wire = Wire.model_validate(await _body(request))
@@ -113,8 +124,9 @@ def statistics(office: PostOffice, faults: WireFaults) -> dict[str, Any]:
     """What the sandbox has counted.
 
     Returns:
-        ``submissions`` (messages taken, by From address), ``tokens`` (by token of the
-        probe header), ``duplicates`` (tokens taken more than once), both over restarts;
+        ``submissions`` (messages taken, by From address), ``crm_submissions`` (those that
+        Pipedrive or a rep's own client sent), ``tokens`` (by token of the probe header),
+        ``duplicates`` (tokens taken more than once), all over restarts;
         ``calls`` and ``hits`` (calls the wire's rules hit) by operation, since the start.
     """
     tokens = Counter(
@@ -124,6 +136,9 @@ def statistics(office: PostOffice, faults: WireFaults) -> dict[str, Any]:
     )
     return {
         "submissions": Counter(submission.from_address for submission in office.submissions),
+        "crm_submissions": Counter(
+            submission.from_address for submission in office.submissions if submission.via not in ("gmail_api", "graph")
+        ),
         "tokens": tokens,
         "duplicates": {token: count for token, count in tokens.items() if count > 1},
         "calls": faults.calls,
@@ -154,6 +169,13 @@ async def _answer_errors(
 
 def _error(status: int, message: str) -> web.Response:
     return web.json_response({"error": message}, status=status)
+
+
+def _choice(body: dict[str, Any], name: str, otherwise: Any, choices: tuple[Any, ...]) -> Any:
+    value = body.get(name, otherwise)
+    if value is not otherwise and value not in choices:
+        raise _BadRequestError(f"{name}: must be one of {', '.join(choices)}")
+    return value
 
 
 async def _body(request: web.Request, *needed: str) -> dict[str, Any]:

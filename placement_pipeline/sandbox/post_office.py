@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from placement_pipeline.sandbox import truth
 from placement_pipeline.sandbox.accounts import Account, derive, open_accounts
@@ -33,20 +33,15 @@ from placement_pipeline.sandbox.message_fields import (
     normalise,
     split_fields,
 )
-from placement_pipeline.sandbox.outbound import Outbound
+from placement_pipeline.sandbox.outbound import Outbound, Via
 from placement_pipeline.sandbox.receivers import Delivery, Receivers
 from placement_pipeline.sandbox.signatures import signature_html
 from placement_pipeline.sandbox.world import World, WorldError
 from placement_pipeline.sandbox.zones import Zones
 
-Via = Literal["gmail_api", "graph", "pipedrive"]
+SMART_BCC_DOMAIN = "pipedrivemail.com"
+"""Where Pipedrive takes copies in; nothing is carried there, and nothing comes back."""
 
-
-_MESSAGE_ID_DOMAINS = {
-    "gmail_api": "mail.gmail.com",
-    "graph": "AM0PR07MB4418.eurprd07.prod.outlook.com",
-    "pipedrive": "mailer.nylas.com",
-}
 _JOURNAL_NAME = "journal.jsonl"
 _TRUTH_NAME = "truth.json"
 
@@ -66,7 +61,7 @@ class Submission:
     Attributes:
         id: 16 hexadecimal characters.
         account: the login address that sent it.
-        via: which API it came by.
+        via: by what it was handed in.
         message_id: the id of the Sent copy.
         from_address: the address in From.
         recipients: To, Cc and Bcc.
@@ -155,7 +150,7 @@ class PostOffice:
         Args:
             account: who is signed in.
             raw: the message; Bcc is honoured and taken out.
-            via: the API. Gmail's puts a Message-ID of its own in, the others keep the given one.
+            via: by what it is handed in. Gmail's API puts a Message-ID of its own in, the others keep a given one.
             draft_id: the draft it was (Graph); it becomes the Sent copy and keeps its id.
 
         Returns:
@@ -180,7 +175,7 @@ class PostOffice:
             draft = self.store.get(account.address, draft_id)
             if draft is None or draft.folder != "drafts":
                 raise NoSuchMessageError(f"no draft {draft_id}")
-        fields = _complete(fields, via, submission_id, at)
+        fields = _complete(fields, via, account.hosted_at == "google", submission_id, at)
         entry = {
             "id": submission_id,
             "account": account.address,
@@ -265,7 +260,7 @@ class PostOffice:
     async def _deliver(self, submission: Submission) -> None:
         """Bring a submission to every recipient that does not have it yet, or set the timer."""
         for recipient in submission.recipients:
-            if self._is_settled(submission, recipient):
+            if recipient.endswith(f"@{SMART_BCC_DOMAIN}") or self._is_settled(submission, recipient):
                 continue
             if delay := self._delay(Fault.DELAYED_DELIVERY, submission.from_address, recipient):
                 self._at(submission.submitted_at + delay, self._hand_over, submission, recipient)
@@ -283,7 +278,9 @@ class PostOffice:
         account = self.store.account_of(recipient)
         outcome: Delivery | Rejected = Rejected("550-5.1.1 The email account that you tried to reach does not exist.")
         if account:
-            transit = self._outbound.dispatch(submission.id, sender, submission.raw, submission.submitted_at)
+            transit = self._outbound.dispatch(
+                submission.id, sender, submission.raw, submission.submitted_at, submission.via
+            )
             outcome = await self._receivers.receive(transit, account, at)
         if account is None or isinstance(outcome, Rejected):
             assert isinstance(outcome, Rejected)
@@ -326,13 +323,14 @@ class PostOffice:
         return task
 
 
-def _complete(fields: list[bytes], via: Via, submission_id: str, at: datetime) -> list[bytes]:
+def _complete(fields: list[bytes], via: Via, is_google: bool, submission_id: str, at: datetime) -> list[bytes]:
     """Take Bcc out and put in what every message has; Gmail's API replaces a Message-ID that is there."""
-    dropped = ("Bcc", "Message-ID") if via == "gmail_api" else ("Bcc",)
+    dropped = ("Bcc", "Message-ID") if is_google and via in ("gmail_api", "pipedrive") else ("Bcc",)
     fields = [field for field in fields if not any(is_named(field, name) for name in dropped)]
     if field_value(fields, "Message-ID") is None:
         local = derive("message id", submission_id, length=40)
-        fields.append(f"Message-ID: <{local}@{_MESSAGE_ID_DOMAINS[via]}>".encode())
+        made = f"CA{local}@mail.gmail.com" if is_google else f"{local}@AM0PR07MB4418.eurprd07.prod.outlook.com"
+        fields.append(f"Message-ID: <{made}>".encode())
     if field_value(fields, "Date") is None:
         fields.append(f"Date: {format_datetime(at)}".encode())
     return fields

@@ -20,7 +20,7 @@ from placement_pipeline.domain.words import (
     Variant,
 )
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, sightings, tables, verdicts
+from placement_pipeline.warehouse import plan, seed_messages, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
 from placement_pipeline.warehouse.sightings import History
@@ -77,6 +77,7 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 stop_detail=test.stop_detail,
                 sync_mode=board.roster[test.mailbox_id].sync_mode,
                 route=test.route,
+                sent_via=board.sent_via.get(test.test_id, {}),
             )
             found = diagnose(case)
             verdicts.save_diagnoses(connection, test.test_id, found, place.now())
@@ -95,6 +96,7 @@ class _Board:
             row.seed_id: ProviderGroup.of(ProviderFamily(row.provider_family))
             for row in connection.execute(select(seeds.c.seed_id, seeds.c.provider_family))
         }
+        self.sent_via = seed_messages.count_sent_via(connection, [test.test_id for test in self.tests])
         self._histories: dict[str, list[History]] = defaultdict(list)
         for history in sightings.load_histories(connection, [test.test_id for test in self.tests]):
             self._histories[history.test_id].append(history)
@@ -119,11 +121,13 @@ class _Board:
     def rates_by_mailbox(
         self, scores: Mapping[str, Sequence[Score]], role: Role
     ) -> dict[str, dict[ProviderGroup, float | None]]:
-        """Inbox rates by mailbox and group, each from the mailbox's latest as-sent test."""
+        """Inbox rates by mailbox and group, each from the mailbox's latest as-sent test by its own route."""
         return {
             test.mailbox_id: {score.group: score.inbox_rate for score in scores[test.test_id]}
             for test in self.tests  # oldest first: the latest wins
-            if test.variant is Variant.AS_SENT and self.roster[test.mailbox_id].role is role
+            if test.variant is Variant.AS_SENT and (entry := self.roster[test.mailbox_id]).role is role
+            # A test by the other route is a comparison; it says nothing of how the team's mail fares.
+            if test.route is entry.route
         }
 
     def _control_placements(self) -> dict[str, Placement]:

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import Envelope, Location, SeedNotebook, SeenMessage
 from placement_pipeline.domain.auth.receiver.verdict import read_verdict
-from placement_pipeline.domain.matching import Match, Matcher
+from placement_pipeline.domain.matching import Arrival, Clues, Match, Matcher, clues, read_whole
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.outbox import News, next_state
-from placement_pipeline.domain.words import SendState
+from placement_pipeline.domain.sent_via import read_sent_via
+from placement_pipeline.domain.words import SendState, SyncMode
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, seed_messages
@@ -54,7 +55,9 @@ class TableNotebook(SeedNotebook):
     def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
         """As ``mail.SeedNotebook.are_ours``."""
         with self._place.engine.begin() as connection:
-            return [match is not None for match in self._match(connection, envelopes)]
+            arrivals = [_arrival(one) for one in envelopes]
+            matcher = self._matcher(connection, arrivals)
+            return [matcher.wants(arrival, self._clock.ahead) for arrival in arrivals]
 
     def keep(self, messages: Sequence[SeenMessage]) -> None:
         """As ``mail.SeedNotebook.keep``; a message that lies in a seed was sent, whatever its job says."""
@@ -67,12 +70,15 @@ class TableNotebook(SeedNotebook):
             }
             seed_messages.move(connection, self._seed.id, moved)
             new = [one for one in messages if one.provider_message_id not in known]
+            arrivals = [_whole_arrival(one) for one in new]
+            matcher = self._matcher(connection, arrivals)
             met = [
                 (message, match)
-                for message, match in zip(new, self._match(connection, [_envelope(one) for one in new]), strict=True)
-                if match is not None
+                for message, arrival in zip(new, arrivals, strict=True)
+                if (match := matcher.match(arrival, self._clock.ahead)) is not None
             ]
-            rows = [self._row(message, match) for message, match in met]
+            modes = seed_messages.load_sync_modes(connection, [match.test_id for _, match in met])
+            rows = [self._row(message, match, modes[match.test_id]) for message, match in met]
             seed_messages.keep(connection, self._seed.id, rows, self._swept_at)
             self._mark_arrived(connection, {match.test_id: message for message, match in met})
 
@@ -81,27 +87,26 @@ class TableNotebook(SeedNotebook):
         with self._place.engine.begin() as connection:
             return seed_messages.is_waiting(connection, self._seed.id)
 
-    def _match(self, connection: Connection, envelopes: Sequence[Envelope]) -> list[Match | None]:
-        expected = seed_messages.load_expected(
-            connection,
-            self._seed.id,
-            tokens=[one.token for one in envelopes if one.token],
-            references=[],
-            addresses=[one.from_address for one in envelopes if one.from_address and not one.token],
-            late_since=self._late_since,
+    def _matcher(self, connection: Connection, arrivals: Sequence[Arrival]) -> Matcher:
+        page = Clues()
+        for arrival in arrivals:
+            page |= clues(arrival)
+        return Matcher(
+            seed_messages.load_expected(
+                connection, self._seed.id, page.tokens, page.references, page.senders, self._late_since
+            )
         )
-        matcher = Matcher(expected)
-        return [matcher.match(one.token, one.from_address, one.received_at) for one in envelopes]
 
-    def _row(self, message: SeenMessage, match: Match) -> NewMessage:
-        verdict = read_verdict(read_header(message.raw), self._seed.family) if message.raw else None
+    def _row(self, message: SeenMessage, match: Match, sync_mode: SyncMode) -> NewMessage:
+        fields = read_header(message.raw or b"")
+        verdict = read_verdict(fields, self._seed.family) if message.raw else None
         return NewMessage(
             message_id=message.provider_message_id,
             test_id=match.test_id,
             received_at=message.received_at,
             internet_message_id=message.internet_message_id,
             found_by=match.found_by,
-            sent_via=None,
+            sent_via=read_sent_via(fields, sync_mode) if message.raw else None,
             is_filter_bypassed=bool(verdict and verdict.bypass),
             is_moved_by_rule=bool(verdict and verdict.user_rule),
             location=asdict(message.location),
@@ -123,8 +128,13 @@ class TableNotebook(SeedNotebook):
         outbox.settle(connection, found)
 
 
-def _envelope(message: SeenMessage) -> Envelope:
-    return Envelope(message.token, message.from_address, message.received_at, message.subject)
+def _arrival(envelope: Envelope) -> Arrival:
+    return Arrival(envelope.token, envelope.from_address, envelope.received_at, envelope.subject)
+
+
+def _whole_arrival(message: SeenMessage) -> Arrival:
+    envelope = Arrival(message.token, message.from_address, message.received_at, message.subject)
+    return envelope if message.raw is None else read_whole(envelope, message.raw)
 
 
 def _location(stored: Mapping[str, Any] | None) -> Location:

@@ -97,6 +97,7 @@ def _load_known(connection: Connection, condition: ColumnElement[bool]) -> list[
             opened_at=row.opened_at,
             closed_at=row.closed_at,
             is_flagged=row.is_flagged,
+            route=Route(row.route),
         )
         for row in connection.execute(query)
     ]

@@ -12,7 +12,8 @@ from sqlalchemy import ARRAY, Connection, Text, and_, cast, func, or_, select, u
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from placement_pipeline.domain.matching import Expected
-from placement_pipeline.domain.words import SendState, TestState
+from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.words import SendState, SyncMode, TestState
 from placement_pipeline.warehouse import tables
 
 messages = tables.seed_messages
@@ -104,6 +105,35 @@ def load_expected(
         .where(jobs.c.seed_id == seed_id, or_(tests.c.state == TestState.OPEN, is_late), or_(is_marked, is_from))
     )
     return [Expected(*row) for row in connection.execute(query)]
+
+
+def load_sync_modes(connection: Connection, test_ids: Collection[str]) -> dict[str, SyncMode]:
+    """How the roster said Pipedrive is joined to the mailboxes of these tests, by test."""
+    query = (
+        select(tests.c.test_id, roster.c.sync_mode)
+        .join(
+            roster,
+            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
+        )
+        .where(tests.c.test_id.in_(test_ids))
+    )
+    return {test_id: SyncMode(mode) for test_id, mode in connection.execute(query).tuples()}
+
+
+def count_sent_via(connection: Connection, test_ids: Collection[str]) -> dict[str, dict[SentVia, int]]:
+    """How the received probes of these tests were sent: seeds by way, by test; the way of the first copy counts."""
+    first = (
+        select(messages.c.test_id, messages.c.sent_via)
+        .where(messages.c.test_id.in_(test_ids), messages.c.sent_via.is_not(None))
+        .distinct(messages.c.test_id, messages.c.seed_id)
+        .order_by(messages.c.test_id, messages.c.seed_id, messages.c.first_seen_at)
+        .subquery()
+    )
+    query = select(first.c.test_id, first.c.sent_via, func.count()).group_by(first.c.test_id, first.c.sent_via)
+    counts: dict[str, dict[SentVia, int]] = {}
+    for test_id, way, count in connection.execute(query).tuples():
+        counts.setdefault(test_id, {})[SentVia(way)] = count
+    return counts
 
 
 def load_senders(connection: Connection, late_since: datetime) -> frozenset[str]:

@@ -65,7 +65,7 @@ def spent(meter: Meter) -> dict[str, tuple[int, int]]:
 
 async def test_users_come_with_their_login_and_state(pipedrive: Pipedrive) -> None:
     users = {user.user_id: user for user in await pipedrive.users()}
-    assert len(users) == 7
+    assert len(users) == 9
     assert (users[1].name, users[1].email, users[1].is_active, users[1].is_deleted) == ("Anna Berg", ANNA, True, False)
     assert (users[8].is_active, users[8].is_deleted) == (False, False)
     assert (users[9].is_active, users[9].is_deleted) == (False, True)

@@ -572,6 +572,20 @@ def test_the_crm_mails_with_pixel_and_rewritten_links(sandbox: Sandbox, clients:
     assert "CATEGORY_PROMOTIONS" in message["labelIds"]
 
 
+def test_mail_of_the_crm_route_is_counted_apart_and_a_way_that_is_none_is_refused(
+    sandbox: Sandbox, settings: Settings
+) -> None:
+    address, contacts = "anna.berg@acme.example", [address_of(settings, "gmail-05")]
+    before = stats(sandbox)["crm_submissions"].get(address, 0)
+    for way in ({"how": "two_way"}, {"how": "native", "client": "mail_program"}, {"how": "smart_bcc", "copy": "Cc"}):
+        assert control(sandbox, "crm_send", mailbox=address, contacts=contacts, **way) == {"sent_count": 1}
+    assert stats(sandbox)["crm_submissions"][address] - before == 3
+    for mistake in ({"how": "pigeon"}, {"client": "graph"}, {"copy": "To"}, {"references": ["K7QX2MBA"]}):
+        body = {"mailbox": address, "contacts": contacts, **mistake}
+        answer = httpx.post(f"{sandbox.endpoints.control}/_sandbox/crm_send", json=body, trust_env=False)
+        assert (answer.status_code, next(iter(mistake)) in answer.json()["error"]) == (400, True)
+
+
 def test_a_fix_changes_the_files_an_administrator_keeps(sandbox: Sandbox, settings: Settings) -> None:
     signature = settings.roster.mailboxes_file.parent / "signatures" / "carla.rossi_at_acme.example.html"
     assert "data:image/png" in signature.read_text()

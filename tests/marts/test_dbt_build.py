@@ -182,6 +182,30 @@ def test_flagged_tests_show_cause_remedy_and_what_the_retest_found(built: str) -
     ]
 
 
+def test_a_mailbox_tested_by_both_routes_shows_what_pipedrive_costs_it(
+    built: str, new_database: Callable[[str], str], target: Path
+) -> None:
+    assert ask(built, "select * from marts.route_comparison") == []
+    url = new_database(str(make_url(built).database))
+    with engine_on(url) as engine, engine.begin() as connection:
+        planter = Planter(connection)
+        planter.test("anna-crm", "anna", NOVEMBER, TestState.FINAL, route=Route.CRM, opened_at=moment(NOVEMBER, 10))
+        planter.scores("anna-crm", NOVEMBER, {GMAIL: [PRIMARY] * 2 + [PROMOTIONS] * 6, MICROSOFT: []})
+
+    done = run_dbt(url, target, "build", "--select", "route_comparison", "--exclude-resource-type", "unit_test")
+
+    assert done.returncode == 0, done.stdout
+    rows = ask(
+        url,
+        """
+        select rep_name, test_month, mailbox_test_id, crm_test_id, mailbox_inbox_rate_gmail, crm_inbox_rate_gmail,
+            inbox_rate_difference_gmail, inbox_rate_difference_microsoft365
+        from marts.route_comparison
+        """,
+    )
+    assert rows == [("Anna", NOVEMBER, "anna-11-again", "anna-crm", 1.0, 0.25, -0.75, None)]
+
+
 def test_revenue_stands_beside_the_rates_and_currencies_stay_apart(built: str) -> None:
     rows = ask(
         built,

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from placement_pipeline import cli
 from placement_pipeline.defs.instance import open_instance
 from placement_pipeline.demo import point_environment
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import TOKEN_HEADER, reference_word
 from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
 from placement_pipeline.sandbox.server import Sandbox
@@ -99,6 +99,25 @@ MISTAKES = {
     "a test before there is a roster": Mistake(
         ("test", "ghost@acme.example"),
         f"There is no roster of {THIS_MONTH:%Y-%m} yet: run the job open_month first.",
+    ),
+    "two names for one test": Mistake(
+        ("contacts", "--test", "t-1", "--mailbox", ANNA),
+        "--test and --mailbox name the same thing; give one of them",
+    ),
+    "contacts of a mailbox before there is a roster": Mistake(
+        ("contacts", "--mailbox", ANNA), f"There is no roster of {THIS_MONTH:%Y-%m} yet: run the job open_month first."
+    ),
+    "contacts of a test that is none": Mistake(
+        ("contacts", "--test", "t-1"),
+        "t-1: no open test of the CRM route; it is closed, of the other route, or misspelt",
+    ),
+    "contacts over a file that is there": Mistake(
+        ("contacts", "--out", "mailboxes.csv"),
+        "mailboxes.csv: is there already; name another file, or give --force to replace it",
+    ),
+    "contacts into a folder that is not there": Mistake(
+        ("contacts", "--out", "none/contacts.csv"),
+        "none/contacts.csv: cannot be written (FileNotFoundError); name a file in a folder that is there",
     ),
     "a world without a company": Mistake(
         ("demo", "--world", "world.yaml"),
@@ -260,6 +279,42 @@ def test_a_test_by_hand_is_opened_and_sent_as_asked(
     sent = [message_from_bytes(submission.raw) for submission in sandbox.office.submissions[before:]]
     assert len(sent) == len(WORLD["seeds"])
     assert all(message[TOKEN_HEADER] and message.get_content_type() == "text/plain" for message in sent)
+
+
+def test_a_crm_test_by_hand_sends_nothing_says_what_to_do_and_gives_its_contacts_out(
+    placement: Command, rostered: Path, engine: Engine, sandbox: Sandbox
+) -> None:
+    before = len(sandbox.office.submissions)
+
+    outcome = placement("test", ANNA, "--route", "crm")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(sandbox.office.submissions) == before
+    ask = f"placement contacts --mailbox {mailbox_id_of(ANNA)} --out contacts.csv"
+    assert f"{mailbox_id_of(ANNA)} waits for Pipedrive until" in outcome.out.splitlines()[-1]
+    assert ask in outcome.out
+
+    done = placement(*ask.split()[1:])
+    assert (done.code, done.out) == (0, "4 contacts written to contacts.csv\n")
+    text = (rostered / "contacts.csv").read_bytes()
+    assert text.startswith(b"\xef\xbb\xbfPerson - Name,Person - Email - Work,")
+    (test,) = rows(engine, tables.placement_tests)
+    words = {reference_word(job["token"]) for job in rows(engine, tables.send_jobs)}
+    lines = text.decode("utf-8-sig").splitlines()[1:]
+    assert {line.rpartition(",")[2] for line in lines} == words
+    assert placement("contacts", "--test", test["test_id"]).out.splitlines()[1:] == lines
+
+
+def test_the_contacts_without_a_test_are_the_configured_seeds_and_need_no_database(
+    placement: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACEMENT_DATABASE_URL", "postgresql://nobody@localhost:1/none")
+    outcome = placement("contacts")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        "Person - Name,Person - Email - Work,Organization - Name,Person - Label",
+        "Nora,nora@gmail-seed.example,X,Placement seed",
+    ]
 
 
 def test_a_mailbox_that_has_an_open_test_gets_no_second_one(placement: Command, rostered: Path, engine: Engine) -> None:

@@ -28,7 +28,14 @@ ASSETS = {
     "monthly_sheet_export": ("publish", {"monthly_sheet"}),
     "alerts": ("publish", {"monthly_sheet"}),
 }
-MARTS = {"monthly_sheet", "placement_trend", "flagged_reps", "placement_revenue_quarterly", "seed_health"}
+MARTS = {
+    "monthly_sheet",
+    "placement_trend",
+    "flagged_reps",
+    "placement_revenue_quarterly",
+    "seed_health",
+    "route_comparison",
+}
 RAW_TABLES_OF_THE_SHEET = {"rep_roster", "placement_tests", "scored_placements", "diagnoses"}
 
 LOAD = """

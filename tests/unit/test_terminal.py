@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from io import StringIO
 from typing import Any
@@ -7,7 +8,17 @@ from rich.console import Console
 from rich.table import Table
 
 from placement_pipeline.domain.roster import PipedriveUser, build_roster, judge_users
-from placement_pipeline.terminal import change_table, left_out_table, rate_text, roster_table, sheet_table
+from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.words import ProviderGroup, Route
+from placement_pipeline.stages.routes import RouteComparison
+from placement_pipeline.terminal import (
+    change_table,
+    left_out_table,
+    rate_text,
+    roster_table,
+    route_table,
+    sheet_table,
+)
 from tests.unit.domain.rosters import entry
 
 MONTH = date(2026, 11, 1)
@@ -113,6 +124,56 @@ def test_a_mailbox_that_is_fine_after_the_retest_needs_no_reason() -> None:
     text = shown(change_table([ROW | FINE | {"is_retest": True}]))
     assert "No group is below" not in text
     assert "0% -> 90%" in text
+
+
+GMAIL, MICROSOFT = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365
+COMPARED = RouteComparison(
+    mailbox_id="mb-1",
+    rep_name="Jonas [Weber]",
+    address="jonas@acme.example",
+    rates={Route.MAILBOX: {GMAIL: 1.0, MICROSOFT: 0.5}, Route.CRM: {GMAIL: 1 / 3, MICROSOFT: 0.5}},
+    sent_via={SentVia.TWO_WAY_SYNC: 19, SentVia.UNKNOWN: 1},
+)
+
+
+def cells(compared: RouteComparison) -> list[str]:
+    text = shown(route_table([compared]))
+    assert "What tracking costs" in text
+    line = next(line for line in text.splitlines() if "Jonas" in line)
+    return [cell.strip() for cell in line.split("│")[1:-1]]
+
+
+def test_the_two_routes_stand_beside_each_other_with_what_tracking_costs() -> None:
+    assert cells(COMPARED) == [
+        "Jonas [Weber]",
+        "100%",
+        "50%",
+        "33%",
+        "50%",
+        "-67 points",
+        "none",
+        "19 by two-way sync, 1 in a way the header does not tell",
+    ]
+
+
+def test_a_rate_that_is_not_known_on_one_route_has_no_difference() -> None:
+    half = replace(COMPARED, rates={Route.MAILBOX: {GMAIL: 1.0, MICROSOFT: 1.0}, Route.CRM: {GMAIL: None}})
+    assert cells(half)[1:7] == ["100%", "100%", "-", "-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("sent_via", "says"),
+    [
+        ({SentVia.NATIVE: 3}, "3 from the rep's own client: tracking was not measured in all of them"),
+        ({SentVia.TWO_WAY_SYNC: 1, SentVia.SMART_BCC: 2}, "2 by hand with Smart BCC: tracking was not measured"),
+        ({}, "nothing has arrived"),
+    ],
+)
+def test_what_pipedrive_did_not_send_is_not_called_the_cost_of_tracking(
+    sent_via: dict[SentVia, int], says: str
+) -> None:
+    text = shown(route_table([replace(COMPARED, sent_via=sent_via)]), width=240)
+    assert says in text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.domain.diagnosis import Case, diagnose
 from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.scoring import score_group
+from placement_pipeline.domain.sent_via import SentVia
 from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, Route, SyncMode
 from placement_pipeline.settings import Scoring
 
@@ -183,12 +184,59 @@ def test_smart_bcc_is_told_even_where_all_is_well_and_after_the_cause_where_not(
     assert causes(case("mailbox_cold", sync_mode=SyncMode.SMART_BCC)) == ["cold_mailbox", "sync_smart_bcc"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "says"),
+    [(SyncMode.TWO_WAY, "Start the sequence"), (SyncMode.SMART_BCC, "Smart BCC"), (SyncMode.OFF, "the sync is off")],
+)
+def test_what_to_do_about_a_sequence_that_sent_nothing_depends_on_the_sync(mode: SyncMode, says: str) -> None:
+    unsent = [Placement.NOT_SENT] * 3
+    (first, *_) = diagnose(case(gmail=unsent, microsoft=unsent, route=Route.CRM, sync_mode=mode))
+    assert first.cause == "never_sent"
+    assert says in first.remedy
+    assert "re-test" in first.remedy
+
+
+NATIVE, SMART_BCC, SYNC, UNKNOWN = SentVia.NATIVE, SentVia.SMART_BCC, SentVia.TWO_WAY_SYNC, SentVia.UNKNOWN
+
+
+@pytest.mark.parametrize("sent_via", [{NATIVE: 10}, {SMART_BCC: 10}, {NATIVE: 1, SYNC: 9}, {SMART_BCC: 1, UNKNOWN: 9}])
+def test_a_crm_test_that_pipedrive_did_not_send_is_told_with_its_evidence(sent_via: Mapping[SentVia, int]) -> None:
+    (note,) = diagnose(case(gmail=WELL, route=Route.CRM, sent_via=sent_via))
+    assert note.cause == "crm_sent_natively"
+    assert f"{sent_via.get(NATIVE, 0) + sent_via.get(SMART_BCC, 0)} of 10" in note.summary
+    assert note.evidence == [{"sync": "two_way", "sent_via": {str(way): count for way, count in sent_via.items()}}]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sent_via": {SYNC: 10}},
+        {"sent_via": {UNKNOWN: 10}},
+        {"sent_via": {SentVia.OWN_API: 10}},
+        {"sent_via": {NATIVE: 0}},
+        {"sent_via": {}},
+        {"sent_via": {NATIVE: 10}, "route": Route.MAILBOX},
+        {"sent_via": {NATIVE: 10}, "sync_mode": SyncMode.OFF},
+    ],
+)
+def test_what_pipedrive_sent_or_nobody_knows_or_the_roster_says_too_is_not_told(changes: dict[str, Any]) -> None:
+    assert causes(case(gmail=WELL, **({"route": Route.CRM} | changes))) == []
+
+
+def test_a_native_send_comes_after_the_cause_and_does_not_explain_it_away() -> None:
+    judged = case("mailbox_cold", route=Route.CRM, sent_via={NATIVE: 10})
+    assert causes(judged) == ["cold_mailbox", "crm_sent_natively"]
+    assert causes(case(route=Route.CRM, sent_via={NATIVE: 10})) == ["unexplained", "crm_sent_natively"]
+
+
 @given(
     st.lists(st.sampled_from(sorted(REASONS)), max_size=8),
     st.lists(st.sampled_from(Placement), max_size=6),
     st.lists(st.sampled_from(Placement), max_size=6),
     st.sampled_from(SyncMode),
     st.none() | st.sampled_from(sorted(REFUSAL_CODES)),
+    st.sampled_from(Route),
+    st.dictionaries(st.sampled_from(SentVia), st.integers(0, 9)),
 )
 def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
     codes: list[str],
@@ -196,13 +244,16 @@ def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
     microsoft: list[Placement],
     sync_mode: SyncMode,
     stop_code: str | None,
+    route: Route,
+    sent_via: Mapping[SentVia, int],
 ) -> None:
-    judged = case(*codes, gmail=gmail, microsoft=microsoft, sync_mode=sync_mode, stop_code=stop_code)
+    known: dict[str, Any] = {"sync_mode": sync_mode, "stop_code": stop_code, "route": route, "sent_via": sent_via}
+    judged = case(*codes, gmail=gmail, microsoft=microsoft, **known)
     found = diagnose(judged)
     named = [diagnosis.cause for diagnosis in found]
     assert len(named) == len(set(named))
     assert all(diagnosis.summary and diagnosis.remedy for diagnosis in found)
     if judged.is_flagged:
-        assert [cause for cause in named if cause != "sync_smart_bcc"]
+        assert set(named) - {"sync_smart_bcc", "crm_sent_natively"}
     cited = {line["code"] for one in found if one.cause != "unexplained" for line in one.evidence if "code" in line}
     assert not any(REASONS[code].status is CheckStatus.UNKNOWN for code in cited)

@@ -50,6 +50,7 @@ def known_test(mailbox: RosterEntry = ANNA, days_ago: float = 7, **changes: obje
         opened_at=opened_at,
         closed_at=opened_at + timedelta(days=1),
         is_flagged=False,
+        route=Route.MAILBOX,
     )
     return replace(test, **changes)  # type: ignore[arg-type]
 
@@ -57,7 +58,9 @@ def known_test(mailbox: RosterEntry = ANNA, days_ago: float = 7, **changes: obje
 def opened(test: PlannedTest, now: datetime, state: TestState, is_flagged: bool = False) -> KnownTest:
     """The planned test as the tables hold it afterwards."""
     closed_at = None if state is TestState.OPEN else now
-    return KnownTest(test.test_id, test.mailbox_id, test.reason, test.variant, state, now, closed_at, is_flagged)
+    return KnownTest(
+        test.test_id, test.mailbox_id, test.reason, test.variant, state, now, closed_at, is_flagged, test.route
+    )
 
 
 def test_a_month_owes_every_mailbox_of_the_roster_its_monthly_test() -> None:
@@ -183,6 +186,20 @@ def test_a_variant_of_a_flagged_test_leaves_the_retest_owed_and_is_itself_opened
     assert (retest.variant, retest.retest_of_test_id) == (Variant.AS_SENT, flagged.test_id)
 
 
+def test_a_test_by_the_other_route_neither_calls_for_a_retest_nor_pays_for_it() -> None:
+    by_crm = entry("crm@acme.example", route=Route.CRM)
+    flagged = known_test(by_crm, 7, test_id="t-crm", is_flagged=True, route=Route.CRM)
+    compared = known_test(by_crm, 4, test_id="t-mailbox", reason=Reason.MANUAL, is_flagged=False)
+    (retest,) = plan(Request(Scope.FLAGGED), [flagged, compared], [by_crm]).tests
+    assert (retest.retest_of_test_id, retest.route) == ("t-crm", Route.CRM)
+
+    fine = replace(flagged, is_flagged=False)
+    bad = replace(compared, is_flagged=True)
+    assert plan(Request(Scope.FLAGGED), [fine, bad], [by_crm]).skipped == {by_crm.mailbox_id: Skip.NOT_FLAGGED}
+    (asked,) = plan(Request(Scope.FLAGGED, route=Route.MAILBOX), [fine, bad], [by_crm]).tests
+    assert (asked.retest_of_test_id, asked.route) == ("t-mailbox", Route.MAILBOX)
+
+
 def test_listed_names_that_nobody_has_are_told() -> None:
     assert unknown_mailboxes(["Anna@ACME.example", ANNA.mailbox_id.upper(), "x@acme.example", "mb-0"], [ANNA]) == [
         "mb-0",
@@ -212,7 +229,10 @@ def histories(draw: st.DrawFn) -> list[KnownTest]:
         reason, variant = draw(st.sampled_from(Reason)), draw(st.sampled_from(Variant))
         is_flagged = draw(st.booleans())
         name = f"t-{number}"
-        tests.append(KnownTest(name, mailbox.mailbox_id, reason, variant, state, opened_at, closed_at, is_flagged))
+        route = draw(st.sampled_from(Route))
+        tests.append(
+            KnownTest(name, mailbox.mailbox_id, reason, variant, state, opened_at, closed_at, is_flagged, route)
+        )
     return tests
 
 

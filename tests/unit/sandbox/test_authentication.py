@@ -28,7 +28,9 @@ class Wire:
     def sent(self, from_address: str) -> InTransit:
         account = next(account for account in self._accounts.values() if account.may_send_as(from_address))
         raw = normalise(write_mail(from_address, "nora@seed.example"))
-        return self._outbound.dispatch("0123456789abcdef", account, raw, datetime(2026, 11, 23, tzinfo=UTC))
+        return self._outbound.dispatch(
+            "0123456789abcdef", account, raw, datetime(2026, 11, 23, tzinfo=UTC), "gmail_api"
+        )
 
     async def check(self, mail: InTransit, raw: bytes | None = None, ip: str | None = None) -> Authentication:
         from_domain = mail.from_address.rpartition("@")[2]

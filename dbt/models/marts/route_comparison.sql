@@ -1,0 +1,39 @@
+with routes as (
+    select
+        months.mailbox_id,
+        months.test_month,
+        months.test_id,
+        months.route,
+        results.inbox_rate_gmail,
+        results.inbox_rate_microsoft365,
+        results.inbox_rate_regional
+    from {{ ref("int_monthly_tests") }} as months
+    inner join {{ ref("int_test_results") }} as results on months.test_id = results.test_id
+    -- An open test may still find what it has not found yet.
+    where results.state <> 'open'
+)
+
+select
+    by_mailbox.test_month,
+    by_mailbox.mailbox_id,
+    roster.rep_id,
+    roster.rep_name,
+    roster.address,
+    roster.sync_mode,
+    by_mailbox.test_id as mailbox_test_id,
+    by_crm.test_id as crm_test_id,
+    {%- for group in provider_groups() %}
+    by_mailbox.inbox_rate_{{ group }} as mailbox_inbox_rate_{{ group }},
+    {%- endfor %}
+    {%- for group in provider_groups() %}
+    by_crm.inbox_rate_{{ group }} as crm_inbox_rate_{{ group }},
+    {%- endfor %}
+    {%- for group in provider_groups() %}
+    by_crm.inbox_rate_{{ group }} - by_mailbox.inbox_rate_{{ group }} as inbox_rate_difference_{{ group }}{{ "," if not loop.last }}
+    {%- endfor %}
+from routes as by_mailbox
+inner join routes as by_crm
+    on by_mailbox.mailbox_id = by_crm.mailbox_id and by_mailbox.test_month = by_crm.test_month and by_crm.route = 'crm'
+inner join {{ ref("stg_rep_roster") }} as roster
+    on by_mailbox.mailbox_id = roster.mailbox_id and by_mailbox.test_month = roster.roster_month
+where by_mailbox.route = 'mailbox'
