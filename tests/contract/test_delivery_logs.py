@@ -1,13 +1,15 @@
 """The tenants' own logs against the sandbox's Graph and Reports API: what was planted is what they tell."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from sqlalchemy import Engine
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
@@ -21,6 +23,10 @@ from placement_pipeline.domain.delivery_log import LogStatus
 from placement_pipeline.sandbox import access_tokens, message_trace, microsoft_tokens, workspace_log
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world import WireRule, World
+from placement_pipeline.settings import Settings, load_settings
+from placement_pipeline.stages.access import open_access
+from placement_pipeline.stages.doctor import Health, examine_log
+from placement_pipeline.stages.workplace import Workplace
 
 MIA, BEN = "mia@globex.example", "ben@globex.example"
 SEEDS = {
@@ -171,6 +177,46 @@ async def test_a_long_span_is_asked_for_in_pieces_that_the_log_takes(
     entries = await gmail_log(world, wire, key_file, meter=meter).read(until - timedelta(days=400), until)
     assert (len(entries), meter.calls()) == (2, {"activities.list": 6})
     assert await trace(world, wire, "m365-01").read(until, until) == []
+
+
+@pytest.fixture
+def settings(world: Sandbox, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the sandbox writes, and an administrator for the Workspace log."""
+    path = world.write_configuration(tmp_path)
+    secrets = tmp_path / "secrets.toml"
+    secrets.write_text(f'google_service_account_file = "{key_file}"\n{secrets.read_text()}')
+    workspace = '\nfamily = "google_workspace"\n'
+    path.write_text(
+        path.read_text().replace(
+            workspace, f'{workspace}delivery_log = "workspace_log"\ndelivery_log_admin = "{ADMIN}"\n'
+        )
+    )
+    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(secrets))
+    return load_settings(path)
+
+
+async def test_a_configured_log_is_reached_by_the_settings_and_one_that_is_not_is_not_asked(settings: Settings) -> None:
+    found: dict[str, Counter[LogStatus] | None] = {}
+    async with open_access(settings) as access:
+        for seed in (seed for seed in settings.seeds if seed.id in SEEDS):
+            log = await access.delivery_log(seed)
+            found[seed.id] = Counter(entry.status for entry in await log.read(*span())) if log else None
+    assert found["m365-01"] == found["workspace-01"] == {LogStatus.DELIVERED: 1, LogStatus.QUARANTINED: 1}
+    assert found["m365-full"] == {LogStatus.FAILED: 2}
+    assert found["gmail-01"] is None
+
+
+async def test_the_doctor_says_whether_a_log_can_be_read_and_what_it_lacks(
+    settings: Settings, trouble: Callable[..., None]
+) -> None:
+    place = Workplace(settings, cast(Engine, None), "")
+    (seed,) = [seed for seed in settings.seeds if seed.id == "m365-01"]
+    async with open_access(settings) as access:
+        well = await examine_log(place, access, seed)
+        trouble("graph.messageTraces.list", status=403)
+        ill = await examine_log(place, access, seed)
+    assert (well.subject, well.health) == ("log of seed m365-01", Health.WELL)
+    assert (ill.health, "ExchangeMessageTrace.Read.All" in ill.message) == (Health.ILL, True)
 
 
 async def test_a_caller_without_the_permission_is_told_what_to_grant(
