@@ -47,8 +47,10 @@ def load_unexplained(
     """
     jobs, tests, explanations = tables.send_jobs, tables.placement_tests, tables.probe_explanations
     placements = tables.seed_placements
+    of_month = select(tests.c.test_id).where(tests.c.test_month == month, tests.c.state == TestState.FINAL)
     latest = (
         select(placements.c.test_id, placements.c.seed_id, placements.c.placement)
+        .where(placements.c.test_id.in_(of_month))
         .distinct(placements.c.test_id, placements.c.seed_id)
         .order_by(placements.c.test_id, placements.c.seed_id, placements.c.sweep_id.desc())
         .subquery()
@@ -71,8 +73,6 @@ def load_unexplained(
             explanations, and_(explanations.c.test_id == jobs.c.test_id, explanations.c.seed_id == jobs.c.seed_id)
         )
         .where(
-            tests.c.test_month == month,
-            tests.c.state == TestState.FINAL,
             jobs.c.state == SendState.SENT,
             latest.c.placement == Placement.MISSING,
             or_(and_(explanations.c.test_id.is_(None), tests.c.closed_at >= never_asked_since), is_open),

@@ -67,15 +67,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         yield running
 
 
+def graph_token(subject: str) -> str:
+    """A token of a rep, or the application's own."""
+    is_application = subject == microsoft_tokens.CLIENT_ID
+    return access_tokens.mint(microsoft_tokens.TOKEN_PREFIX, subject, 60, is_application=is_application)
+
+
 def send(running: Sandbox, sender: str, recipient: str) -> None:
-    token = access_tokens.mint(microsoft_tokens.TOKEN_PREFIX, sender, 60)
     message = {
         "subject": "Two sites",
         "body": {"contentType": "text", "content": "Shall we talk?"},
         "toRecipients": [{"emailAddress": {"address": recipient}}],
     }
     url = f"{running.endpoints.graph_api}/me/sendMail"
-    httpx.post(url, json={"message": message}, headers={"Authorization": f"Bearer {token}"}).raise_for_status()
+    httpx.post(
+        url, json={"message": message}, headers={"Authorization": f"Bearer {graph_token(sender)}"}
+    ).raise_for_status()
 
 
 @pytest.fixture
@@ -222,8 +229,7 @@ async def test_the_doctor_says_whether_a_log_can_be_read_and_what_it_lacks(
 async def test_a_caller_without_the_permission_is_told_what_to_grant(
     world: Sandbox, wire: httpx.AsyncClient, key_file: Path
 ) -> None:
-    user = access_tokens.mint(microsoft_tokens.TOKEN_PREFIX, MIA, 60)
-    delegated = TokenSource(lambda: AccessToken(user, 60.0))
+    delegated = TokenSource(lambda: AccessToken(graph_token(MIA), 60.0))
     with pytest.raises(ReadError, match=r"403 Forbidden\).*ExchangeMessageTrace\.Read\.All") as refused:
         await trace(world, wire, "m365-01", delegated).read(*span())
     assert (refused.value.code, "@" in str(refused.value)) == ("refused", False)
@@ -261,8 +267,7 @@ async def test_half_an_answer_is_no_log(
 
 
 async def test_a_token_that_is_refused_is_replaced_once(world: Sandbox, wire: httpx.AsyncClient) -> None:
-    good = access_tokens.mint(microsoft_tokens.TOKEN_PREFIX, microsoft_tokens.CLIENT_ID, 60, is_application=True)
-    values = iter(["EwBstale", good])
+    values = iter(["EwBstale", graph_token(microsoft_tokens.CLIENT_ID)])
     tokens = TokenSource(lambda: AccessToken(next(values), 60.0))
     assert len(await trace(world, wire, "m365-01", tokens).read(*span())) == 2
 
