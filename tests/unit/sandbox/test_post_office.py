@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -142,7 +142,7 @@ async def test_an_unknown_recipient_bounces_and_the_others_get_it(world: World, 
         assert b"Status: 5.1.1" in office.store.messages(ANNA)[-1].raw
 
 
-def with_faults(world: World, *plants: dict[str, object]) -> World:
+def with_faults(world: World, *plants: Mapping[str, str]) -> World:
     """The world with these faults in place of its own."""
     return world.model_copy(update={"faults": tuple(Plant.model_validate(plant) for plant in plants)})
 
