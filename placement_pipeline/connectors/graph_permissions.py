@@ -14,6 +14,7 @@ from placement_pipeline.connectors.mail import Scopes
 
 READ = frozenset({"Mail.Read"})
 SEND_AND_READ = frozenset({"Mail.ReadWrite", "Mail.Send"})
+TRACE = frozenset({"ExchangeMessageTrace.Read.All"})
 
 _IMPLIED = {"Mail.ReadWrite": {"Mail.Read"}}
 # Consented with every sign-in; they open no mailbox.
@@ -48,7 +49,7 @@ def read_claims(token: str) -> Claims | None:
 def judge(claims: Claims | None, needed: frozenset[str]) -> Scopes | None:
     """What a token's permissions lack and have to spare; None where it does not tell.
 
-    An application's roles serve reps and seeds alike, so what any use needs is not to spare.
+    An application's roles serve reps, seeds and the tenant's log alike, so what any use needs is not to spare.
 
     Args:
         claims: of the token.
@@ -57,7 +58,7 @@ def judge(claims: Claims | None, needed: frozenset[str]) -> Scopes | None:
     if claims is None:
         return None
     has = claims.permissions.union(*(_IMPLIED.get(name, set()) for name in claims.permissions))
-    used = READ | SEND_AND_READ if claims.is_application else needed
+    used = READ | SEND_AND_READ | TRACE if claims.is_application else needed
     return Scopes(tuple(sorted(needed - has)), tuple(sorted(claims.permissions - used - _PLAIN)))
 
 

@@ -42,8 +42,9 @@ collect_seeds = dg.define_asset_job(
 
 publish_month = dg.define_asset_job(
     "publish_month",
-    selection=dg.AssetSelection.groups("audits", "scores", "staging", "intermediate", "marts", "publish"),
-    description="Audit, score, diagnose, build the marts and write the sheet.",
+    selection=dg.AssetSelection.groups("audits", "scores", "staging", "intermediate", "marts", "publish")
+    | dg.AssetSelection.assets("probe_explanations"),
+    description="Explain what is missing, audit, score, diagnose, build the marts and write the sheet.",
     executor_def=dg.in_process_executor,
 )
 

@@ -6,7 +6,7 @@ from placement_pipeline.defs.audits import auth_audits
 from placement_pipeline.defs.partitions import month_asset, months_of
 from placement_pipeline.defs.reporting import report, total
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.defs.seeds import seed_placements
+from placement_pipeline.defs.seeds import probe_explanations, seed_placements
 from placement_pipeline.stages.scoring import diagnose_month, score_month
 
 _GROUP = "scores"
@@ -17,7 +17,7 @@ _OWNER = "team:deliverability"
     group=_GROUP,
     owner=_OWNER,
     kinds={"python", "postgres"},
-    deps=[seed_placements],
+    deps=[seed_placements, probe_explanations],
 )
 def scored_placements(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
     """One row per test and provider group: counts, rates with their interval, flag and certainty.

@@ -5,11 +5,14 @@ finding that explains the landing comes before one that is merely wrong. A diagn
 never rests on something that is unknown.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from placement_pipeline.domain.findings import Finding
+from placement_pipeline.domain.missing import Explanation
+from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
 from placement_pipeline.domain.scoring import Score
 from placement_pipeline.domain.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Route, SyncMode
@@ -28,6 +31,7 @@ class Case:
         sync_mode: how Pipedrive is joined to the mailbox.
         route: who sent.
         sent_via: how the received messages were sent, as far as their headers tell: seeds by way.
+        explanations: of the probes that show up nowhere.
     """
 
     findings: Sequence[Finding]
@@ -38,6 +42,7 @@ class Case:
     sync_mode: SyncMode
     route: Route
     sent_via: Mapping[SentVia, int] = field(default_factory=dict)
+    explanations: Sequence[Explanation] = ()
 
     @property
     def is_flagged(self) -> bool:
@@ -51,6 +56,16 @@ class Case:
     def has_promotions(self) -> bool:
         """Whether a tab other than Primary is what flags a group: at least half of what missed the inbox."""
         return self._is_flagged_by(_TABBED, _REJECTED)
+
+    def has_mostly(self, placement: Placement) -> bool:
+        """Whether this placement is what flags a group: at least half of what missed the inbox."""
+        return self._is_flagged_by(frozenset({placement}), (_REJECTED | _TABBED) - {placement})
+
+    def explained(self, placement: Placement) -> list[Explanation]:
+        """The explanations that end in this placement, those of the commonest reason first."""
+        held = [one for one in self.explanations if one.placement is placement]
+        counts = Counter(one.reason_code for one in held)
+        return sorted(held, key=lambda one: (-counts[one.reason_code], one.reason_code))
 
     def found(self, *codes: str) -> Finding | None:
         """The first finding with one of these reason codes."""
@@ -155,6 +170,10 @@ def _never_sent(case: Case) -> Diagnosis | None:
     is_unsent = all(score.not_sent_count + score.void_count == score.job_count for score in case.scores)
     if case.stop_code is not None or not is_unsent or not any(score.not_sent_count for score in case.scores):
         return None
+    if unsent := case.explained(Placement.NOT_SENT):
+        reason = MISSING_REASONS[unsent[0].reason_code]
+        summary = f"{reason.meaning} That holds for all {_probes(len(unsent))} of this test that were taken."
+        return Diagnosis("sent_and_lost", summary, _cite_explained(unsent), reason.remedy)
     if case.sync_mode is SyncMode.TWO_WAY:
         remedy = (
             "Start the sequence for the seed contacts from the rep's account while the test is open; if it did run, "
@@ -169,6 +188,46 @@ def _never_sent(case: Case) -> Diagnosis | None:
 
 
 _SYNC_WORDS = {SyncMode.SMART_BCC: "Smart BCC", SyncMode.OFF: "that the sync is off"}
+
+
+def _bounced(case: Case) -> Diagnosis | None:
+    return _of_bounces(case) if case.has_mostly(Placement.BOUNCED) else None
+
+
+def _quarantined(case: Case) -> Diagnosis | None:
+    return _of_quarantine(case) if case.has_mostly(Placement.QUARANTINED) else None
+
+
+def _bounced_too(case: Case) -> Diagnosis | None:
+    return None if case.has_mostly(Placement.BOUNCED) else _of_bounces(case)
+
+
+def _quarantined_too(case: Case) -> Diagnosis | None:
+    return None if case.has_mostly(Placement.QUARANTINED) else _of_quarantine(case)
+
+
+def _of_bounces(case: Case) -> Diagnosis | None:
+    bounced = case.explained(Placement.BOUNCED)
+    if not bounced:
+        return None
+    first = MISSING_REASONS[bounced[0].reason_code]
+    # A receiver says that mail is not authenticated; what is wrong with it, the findings know.
+    deeper = _why_unauthenticated(case) if bounced[0].reason_code == "bounced_authentication" else None
+    summary = f"{_share(case, bounced)} bounced: {_said(bounced[0])}. {deeper.summary if deeper else first.meaning}"
+    return Diagnosis("bounced", summary, _cite_explained(bounced), deeper.remedy if deeper else first.remedy)
+
+
+def _of_quarantine(case: Case) -> Diagnosis | None:
+    held = case.explained(Placement.QUARANTINED)
+    if not held:
+        return None
+    reason = MISSING_REASONS[held[0].reason_code]
+    summary = f"{_share(case, held)} quarantined or filtered out. {reason.meaning}"
+    return Diagnosis("quarantined", summary, _cite_explained(held), reason.remedy)
+
+
+def _why_unauthenticated(case: Case) -> Diagnosis | None:
+    return next((cause for rule in (_spf, _unsigned_domain, _authentication) if (cause := rule(case))), None)
 
 
 def _listed(case: Case) -> Diagnosis | None:
@@ -238,6 +297,8 @@ def _image_heavy(case: Case) -> Diagnosis | None:
 
 _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _never_sent,
+    _bounced,
+    _quarantined,
     _listed,
     _spf,
     _unsigned_domain,
@@ -245,8 +306,23 @@ _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _crm_tracking,
     _image_heavy,
     _cold,
+    _bounced_too,
+    _quarantined_too,
 )
 """In the order in which a cause explains a landing on its own."""
+
+
+def _delayed(case: Case) -> Diagnosis | None:
+    count = sum(placement is Placement.DELAYED for held in case.placements.values() for placement in held)
+    if not count:
+        return None
+    return Diagnosis(
+        "delayed",
+        f"{_probes(count)} came after the test's deadline, or had not come yet: no rate counts them.",
+        _cite_explained(case.explained(Placement.DELAYED)),
+        "Receivers make the mail of senders they do not know wait; if it happens again, keep the mailbox's volume low "
+        "and steady, and re-test.",
+    )
 
 
 def _smart_bcc(case: Case) -> Diagnosis | None:
@@ -276,7 +352,7 @@ def _sent_natively(case: Case) -> Diagnosis | None:
     )
 
 
-_NOTES: tuple[Callable[[Case], Diagnosis | None], ...] = (_sent_natively, _smart_bcc)
+_NOTES: tuple[Callable[[Case], Diagnosis | None], ...] = (_sent_natively, _delayed, _smart_bcc)
 """What is worth saying whether or not a test is flagged."""
 
 
@@ -303,3 +379,34 @@ def _cite(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "evidence": dict(finding.evidence),
     }
+
+
+def _cite_explained(explanations: Sequence[Explanation]) -> list[Mapping[str, Any]]:
+    """The reasons with how many probes they are of, and the evidence of one of those."""
+    counts = Counter(one.reason_code for one in explanations)
+    firsts = {one.reason_code: one for one in reversed(explanations)}
+    return [
+        {"reason_code": code, "probe_count": count, "evidence": dict(firsts[code].evidence)}
+        for code, count in counts.most_common()
+    ]
+
+
+def _share(case: Case, explanations: Sequence[Explanation]) -> str:
+    return f"{len(explanations)} of {_probes(sum(len(held) for held in case.placements.values()))}"
+
+
+def _probes(count: int) -> str:
+    return "1 probe" if count == 1 else f"{count} probes"
+
+
+def _said(explanation: Explanation) -> str:
+    """The refusing host's code and words, as far as the notice tells them."""
+    notice = explanation.evidence.get("notice")
+    status, said = (
+        (str(notice.get(name) or "") for name in ("status", "said")) if isinstance(notice, Mapping) else ("", "")
+    )
+    words = (said if status in said else f"{status} {said}").strip(" .") or "the receiver does not say why"
+    return words if len(words) <= _SAID_CHARS else words[:_SAID_CHARS] + "…"
+
+
+_SAID_CHARS = 200

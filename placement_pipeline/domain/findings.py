@@ -13,7 +13,9 @@ from typing import TypeAlias
 from placement_pipeline.domain.reasons import REASONS, ReasonCode
 from placement_pipeline.domain.words import CheckStatus
 
-__all__ = ["JSON", "REASONS", "Finding", "ReasonCode", "SubjectKind", "make_finding", "worst_status"]
+__all__ = [
+    "JSON", "REASONS", "Finding", "ReasonCode", "SubjectKind", "clean_evidence", "make_finding", "worst_status",
+]  # fmt: skip
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 
@@ -85,8 +87,7 @@ def make_finding(
     reason = _reason(code)
     printable = {name: _printable(str(value)) for name, value in names.items()}
     remedy = reason.remedy.format_map({"subject": subject, **printable})
-    clean = {key: _clean(value) for key, value in evidence.items()}
-    return Finding(subject_kind, subject, reason.check, reason.status, code, clean, remedy)
+    return Finding(subject_kind, subject, reason.check, reason.status, code, clean_evidence(evidence), remedy)
 
 
 def worst_status(findings: Sequence[Finding]) -> CheckStatus:
@@ -101,11 +102,16 @@ def _reason(code: str) -> ReasonCode:
     return REASONS[code]
 
 
+def clean_evidence(evidence: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Evidence cut to what is worth keeping, in text that every database and terminal can hold."""
+    return {_printable(key): _clean(value) for key, value in evidence.items()}
+
+
 def _clean(value: JSON) -> JSON:
     if isinstance(value, str):
         return _printable(value)
     if isinstance(value, Mapping):
-        return {_printable(key): _clean(item) for key, item in value.items()}
+        return clean_evidence(value)
     if isinstance(value, Sequence):
         return [_clean(item) for item in value[:_EVIDENCE_ITEMS]]
     return value

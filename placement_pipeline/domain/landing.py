@@ -118,6 +118,21 @@ def place_unseen(*, is_seed_read: bool, is_last: bool) -> Placement:
     return Placement.MISSING if is_seed_read else Placement.SEED_BROKEN
 
 
+def land_late(landed: Placement, received_at: datetime | None, deadline: datetime) -> Placement:
+    """Placement of a message that no sweep had found by its test's deadline.
+
+    A message that the receiver took in before the deadline is where it lies: the sweep was
+    late, not the mail. One that came later is delayed, whatever folder it then got.
+
+    Args:
+        landed: where it lies.
+        received_at: aware; by the receiver. Without it nothing shows that it was in time.
+        deadline: the test's last send and the last of its ages.
+    """
+    is_in_time = received_at is not None and received_at <= deadline
+    return landed if is_in_time or landed in VOID else Placement.DELAYED
+
+
 def void_broken_seeds(
     placements: Mapping[str, Placement], control: Mapping[str, Placement], reached: Collection[str]
 ) -> dict[str, Placement]:

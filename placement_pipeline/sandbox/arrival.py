@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from placement_pipeline.sandbox.authentication import Authentication
 from placement_pipeline.sandbox.content import Content
@@ -60,6 +61,13 @@ class Filed:
     folder: str
     category: str | None
     trace: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The message was taken, and shown to nobody: ``quarantined`` by the tenant, or ``dropped`` without a word."""
+
+    fate: Literal["quarantined", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from placement_pipeline.domain.words import MailProvider, SyncMode
+from placement_pipeline.domain.words import MailProvider, ProviderFamily, SyncMode
 from placement_pipeline.sandbox import crm, google_tokens, imap_tokens, microsoft_tokens, pipedrive
 from placement_pipeline.sandbox.accounts import Account, derive
 from placement_pipeline.sandbox.faults import Fault
@@ -103,6 +103,7 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
             "pipedrive_api": endpoints.pipedrive_api,
             "gmail_api": endpoints.gmail_api,
             "google_token": endpoints.google_token,
+            "google_reports_api": endpoints.gmail_api,
             "graph_api": endpoints.graph_api,
             "microsoft_authority": endpoints.microsoft_authority,
             "ca_bundle": str(endpoints.ca_bundle.resolve()),
@@ -120,6 +121,8 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
                 "family": seed.family.value,
                 "contact": {"name": seed.contact.name, "company": seed.contact.company},
                 **(_imap(seed, endpoints) if seed.hosted_at == "imap" else {}),
+                # The app may read the message trace of the seeds' tenant; an administrator to act as, nobody has named.
+                **({"delivery_log": "message_trace"} if seed.family is ProviderFamily.MICROSOFT365 else {}),
             }
             for seed in world.seeds
         ],

@@ -31,6 +31,9 @@ class Fault(StrEnum):
     USER_RULE = "user_rule"
     DELAYED_DELIVERY = "delayed_delivery"
     MOVED_AFTER_DELIVERY = "moved_after_delivery"
+    QUARANTINED = "quarantined"
+    SILENTLY_DROPPED = "silently_dropped"
+    SEED_FULL = "seed_full"
     DNS_SERVFAIL = "dns_servfail"
     DNS_TIMEOUT = "dns_timeout"
     DNS_REFUSED = "dns_refused"
@@ -150,6 +153,25 @@ FACTS: Mapping[Fault, FaultFacts] = {
         "pair",
         "Mail from this address is moved to junk at this seed some seconds after its delivery.",
         needs=("seed", "seconds"),
+    ),
+    Fault.QUARANTINED: FaultFacts(
+        "pair",
+        "Mail from this address is held in quarantine by this seed's tenant: it is in no folder, nothing comes back, "
+        "and the tenant's log tells. Fixed, mail is delivered again.",
+        {"microsoft365": "quarantined", "gmail": "quarantined"},
+        needs=("seed",),
+    ),
+    Fault.SILENTLY_DROPPED: FaultFacts(
+        "pair",
+        "Mail from this address to this seed is taken and thrown away: in no folder, no notice, in no log. Fixed, "
+        "mail is delivered again.",
+        _everywhere("missing"),
+        needs=("seed",),
+    ),
+    Fault.SEED_FULL: FaultFacts(
+        "seed",
+        "The seed's mailbox is full, and all mail to it comes back (5.2.2); fixed, it has room.",
+        _everywhere("seed_broken"),
     ),
     Fault.DNS_SERVFAIL: FaultFacts("dns_name", "Questions for this name are answered SERVFAIL."),
     Fault.DNS_TIMEOUT: FaultFacts("dns_name", "Questions for this name are not answered."),

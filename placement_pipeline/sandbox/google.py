@@ -34,6 +34,7 @@ from placement_pipeline.sandbox.mail_text import parse, text_of
 from placement_pipeline.sandbox.mailstore import StoredMessage
 from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
+from placement_pipeline.sandbox.workspace_log import WorkspaceLogs
 
 _MAX_MESSAGE_BYTES = 36_700_160  # maxSize of messages.send in the discovery document
 #: Any one of these opens a method (the discovery document's ``scopes``).
@@ -72,6 +73,7 @@ class GoogleWire:
             ("GET", f"{root}/settings/sendAs", self._send_as, "gmail.settings.sendAs.list"),
         ):
             self.app.router.add_route(method, path, handler, name=name)
+        WorkspaceLogs(office).add_routes(self.app)
 
     def _account(self, request: web.Request) -> Account:
         grant = access_tokens.read(TOKEN_PREFIX, request.headers.get("Authorization"))

@@ -29,6 +29,7 @@ from placement_pipeline.sandbox.graph_messages import (
 )
 from placement_pipeline.sandbox.graph_query import ListQuery, ODataError, Record, project
 from placement_pipeline.sandbox.mailstore import NoSuchMessageError, StoredMessage
+from placement_pipeline.sandbox.message_trace import MessageTraces
 from placement_pipeline.sandbox.microsoft_grants import read_token
 from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
@@ -94,6 +95,7 @@ class GraphWire:
             ):
                 unique = name if ":" in name else f"{name}{twin}"
                 self.app.router.add_route(method, f"{root}{path}", handler, name=unique)
+        MessageTraces(office, _error).add_routes(self.app)
 
     @web.middleware
     async def _limit(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

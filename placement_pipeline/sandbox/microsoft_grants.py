@@ -13,7 +13,7 @@ from typing import Any
 
 from placement_pipeline.sandbox.access_tokens import sign
 
-APP_PERMISSIONS = frozenset({"Mail.Read", "Mail.ReadWrite", "Mail.Send"})
+APP_PERMISSIONS = frozenset({"Mail.Read", "Mail.ReadWrite", "Mail.Send", "ExchangeMessageTrace.Read.All"})
 REP_PERMISSIONS = frozenset({"Mail.ReadWrite", "Mail.Send"})
 SEED_PERMISSIONS = frozenset({"Mail.Read"})
 

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from placement_pipeline.sandbox import truth
 from placement_pipeline.sandbox.accounts import Account, derive, open_accounts
-from placement_pipeline.sandbox.arrival import Rejected
+from placement_pipeline.sandbox.arrival import Rejected, Withheld
 from placement_pipeline.sandbox.bounces import write_bounce
 from placement_pipeline.sandbox.faults import Fault, Faults, Plant, UnknownFaultError
 from placement_pipeline.sandbox.journal import Entry, Journal, JournalError
@@ -88,6 +88,8 @@ class PostOffice:
         store: the mailboxes.
         zones: the world's DNS.
         submissions: every message ever taken, oldest first.
+        fates: of messages that were taken and lie in no mailbox, by submission id and recipient:
+            ``quarantined`` or ``dropped``.
         began_at: the world's first start.
     """
 
@@ -99,6 +101,7 @@ class PostOffice:
         self.store = MailStore(open_accounts(world, self.faults, began_at), journal, clock)
         self.zones = Zones(world, self.faults, keys)
         self.submissions: list[Submission] = []
+        self.fates: dict[tuple[str, str], str] = {}
         self.began_at = began_at
         self._journal = journal
         self._clock = clock
@@ -232,6 +235,8 @@ class PostOffice:
                 self._take(entry)
             case "fixed":
                 self.faults.fix(Fault(entry["fault"]), entry["subject"])
+            case "withheld":
+                self.fates[entry["submission"], entry["recipient"]] = entry["fate"]
             case _:
                 self.store.apply(entry)
 
@@ -271,17 +276,24 @@ class PostOffice:
         account = self.store.account_of(recipient)
         delivered = account and self.store.has_had(account.address, derive("delivered", submission.id, recipient))
         bounced = self.store.has_had(submission.account, derive("bounced", submission.id, recipient))
-        return bool(delivered or bounced)
+        return bool(delivered or bounced or (submission.id, recipient) in self.fates)
 
     async def _hand_over(self, submission: Submission, recipient: str) -> None:
         at, sender = self._clock(), self.store.accounts[submission.account]
         account = self.store.account_of(recipient)
-        outcome: Delivery | Rejected = Rejected("550-5.1.1 The email account that you tried to reach does not exist.")
+        outcome: Delivery | Rejected | Withheld = Rejected(
+            "550-5.1.1 The email account that you tried to reach does not exist."
+        )
         if account:
             transit = self._outbound.dispatch(
                 submission.id, sender, submission.raw, submission.submitted_at, submission.via
             )
             outcome = await self._receivers.receive(transit, account, at)
+        if isinstance(outcome, Withheld):
+            entry = {"submission": submission.id, "recipient": recipient, "fate": outcome.fate}
+            self._journal.append("withheld", **entry)
+            self.fates[submission.id, recipient] = outcome.fate
+            return
         if account is None or isinstance(outcome, Rejected):
             assert isinstance(outcome, Rejected)
             bounce = write_bounce(sender, submission.id, submission.raw, recipient, outcome.reply, at)

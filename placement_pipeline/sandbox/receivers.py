@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from placement_pipeline.sandbox import google_filter, microsoft_filter, regional_filter
 from placement_pipeline.sandbox.accounts import Account, History
-from placement_pipeline.sandbox.arrival import Arrival, Rejected
+from placement_pipeline.sandbox.arrival import Arrival, Rejected, Withheld
 from placement_pipeline.sandbox.authentication import Authenticator
 from placement_pipeline.sandbox.content import read_content
 from placement_pipeline.sandbox.faults import Fault, Faults
@@ -45,7 +45,7 @@ class Receivers:
         self._authenticator = Authenticator(zones)
         self._strictness = {seed.id: seed.strictness for seed in world.seeds}
 
-    async def receive(self, mail: InTransit, recipient: Account, at: datetime) -> Delivery | Rejected:
+    async def receive(self, mail: InTransit, recipient: Account, at: datetime) -> Delivery | Rejected | Withheld:
         """Judge one message for one recipient.
 
         Args:
@@ -53,6 +53,8 @@ class Receivers:
             recipient: whose provider judges.
             at: aware UTC; goes into the header fields.
         """
+        if recipient.seed_id and (planted := self._planted(mail.from_address, recipient.seed_id)):
+            return planted
         content = read_content(mail.raw)
         authentication = await self._authenticator.check(
             mail.raw, mail.relay.ip, mail.relay.name, mail.envelope_from, mail.from_address.rpartition("@")[2]
@@ -74,6 +76,13 @@ class Receivers:
         if verdict.folder == "inbox" and (rule := self._rule_of(recipient)):
             return Delivery(raw, rule, None)
         return Delivery(raw, verdict.folder, verdict.category)
+
+    def _planted(self, from_address: str, seed_id: str) -> Rejected | Withheld | None:
+        if self._faults.has(Fault.SEED_FULL, seed_id):
+            return Rejected("552-5.2.2 The recipient's mailbox is over its storage quota.")
+        if self._faults.find(Fault.QUARANTINED, from_address, seed_id):
+            return Withheld("quarantined")
+        return Withheld("dropped") if self._faults.find(Fault.SILENTLY_DROPPED, from_address, seed_id) else None
 
     def _rule_of(self, recipient: Account) -> str | None:
         plant = self._faults.find(Fault.USER_RULE, recipient.seed_id) if recipient.seed_id else None

@@ -103,7 +103,7 @@ def _expected(fault: Fault, domain: Domain) -> dict[str, str]:
 
 def _describe_seed(world: World, seed_id: str) -> dict[str, Any]:
     faults = [plant.fault for plant in world.faults if FACTS[plant.fault].subject == "seed" and plant.on == seed_id]
-    states = {Fault.BROKEN_SEED: "seed_broken", Fault.USER_RULE: "moved_by_rule"}
+    states = {Fault.BROKEN_SEED: "seed_broken", Fault.SEED_FULL: "seed_broken", Fault.USER_RULE: "moved_by_rule"}
     return {
         "family": world.seed(seed_id).family.value,
         "faults": [fault.value for fault in faults],

@@ -6,9 +6,9 @@ that is planted in the world. Rules that are set while the sandbox runs are not 
 over a restart; that a mailbox has forgotten its history is (``MailStore.forget_changes``).
 
 Operations: ``google.token``, ``gmail.messages.send|list|get``, ``gmail.labels.list``,
-``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``;
+``gmail.getProfile``, ``gmail.history.list``, ``gmail.settings.sendAs.list``, ``reports.activities.list``;
 ``microsoft.discovery``, ``microsoft.token``, ``graph.users.get``, ``graph.sendMail``,
-``graph.messages.create|list|delta|get|raw|send|delete``, ``graph.mailFolders.list|get``;
+``graph.messages.create|list|delta|get|raw|send|delete``, ``graph.mailFolders.list|get``, ``graph.messageTraces.list``;
 ``pipedrive.users.list``, ``pipedrive.currencies.list``, ``pipedrive.deals.list|archived``;
 ``imap.token``, ``imap.login``, ``imap.list``, ``imap.status``, ``imap.select``, ``imap.search``,
 ``imap.fetch``.

@@ -18,6 +18,7 @@ from placement_pipeline.sandbox.faults import FACTS, Fault, Plant
 Host = Literal["google", "microsoft", "imap"]
 BlocklistName = Literal["dbl", "surbl", "uribl", "zen"]
 
+_TENANTS = (ProviderFamily.MICROSOFT365, ProviderFamily.GOOGLE_WORKSPACE)
 _ADDRESS = r"^[^@\s]+@[^@\s]+$"
 _NAME = r"^[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$"
 
@@ -340,6 +341,8 @@ class World(_Section):
                 raise ValueError(f"fault {plant.fault}: the world has no {what} {plant.on}")
             if plant.seed is not None and plant.seed not in seeds:
                 raise ValueError(f"fault {plant.fault}: the world has no seed {plant.seed}")
+            if plant.fault is Fault.QUARANTINED and self.seed(str(plant.seed)).family not in _TENANTS:
+                raise ValueError(f"fault {plant.fault}: seed {plant.seed} lives in no tenant that holds a quarantine")
             if plant.fault is Fault.CRM_TRACKING and plant.on not in crm_routed:
                 raise ValueError(f"fault {plant.fault}: {plant.on} is not sent by the CRM; give it route: crm")
             if plant.fault is Fault.ALIAS_WITHOUT_DKIM and self.domain_of(f"x@{plant.on}").hosted_at != "google":

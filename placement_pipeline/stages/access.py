@@ -12,7 +12,8 @@ from functools import cache, cached_property
 import httpx
 from pydantic import SecretStr
 
-from placement_pipeline.connectors import http
+from placement_pipeline.connectors import http, workspace_log
+from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.connectors.gmail import GmailSender
@@ -28,12 +29,14 @@ from placement_pipeline.connectors.graph_wire import GraphApi
 from placement_pipeline.connectors.imap import ImapSeedReader
 from placement_pipeline.connectors.imap_sign_in import refresh_grant
 from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
+from placement_pipeline.connectors.message_trace import MessageTrace
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
 from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.pipedrive import Pipedrive
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, TokenSource
+from placement_pipeline.connectors.workspace_log import WorkspaceLog
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
@@ -124,6 +127,23 @@ class Access:
                 return GraphSeedReader(self._graph, tokens, who, address, self.meter.branch())
             case ProviderFamily.REGIONAL:
                 return self._imap(seed, who)
+
+    async def delivery_log(self, seed: Seed) -> DeliveryLog | None:
+        """The log of the seed's own tenant; None where none is configured.
+
+        Raises:
+            SignInError: the secrets hold no way to sign in to it.
+        """
+        who, endpoints = f"Seed {seed.id}", self._settings.endpoints
+        match seed.delivery_log:
+            case "message_trace":
+                secret = self._settings.secrets.seeds.get(seed.id)
+                tokens = self._microsoft(secret.tenant if secret else None).app_only(who)
+                return MessageTrace(endpoints.graph_api, self._client, tokens, who, seed.address, self.meter)
+            case "workspace_log":
+                tokens = self._google_delegates(str(seed.delivery_log_admin), who, workspace_log.SCOPES)
+                return WorkspaceLog(endpoints.google_reports_api, self._client, tokens, who, seed.address, self.meter)
+        return None
 
     def pipedrive(self) -> Pipedrive:
         """The company's Pipedrive.

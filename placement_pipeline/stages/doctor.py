@@ -67,6 +67,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
     checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
+    checks += [examine_log(place, access, seed) for seed in place.settings.seeds if seed.delivery_log]
     entries = _entries(place, users) if mailboxes.health is Health.WELL else []
     checks += [_mailbox(place, access, entry) for entry in entries]
     for told in examine_microsoft(place, access, entries):
@@ -220,6 +221,18 @@ async def examine_sign_in(access: Access, entry: RosterEntry) -> Line:
         return await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
     except ConnectorError as error:
         return _complaint(subject, error)
+
+
+async def examine_log(place: Workplace, access: Access, seed: Seed) -> Line:
+    """Read the seed's tenant's log once: what the permission or the service principal lacks is told."""
+
+    async def check() -> str:
+        log = await access.delivery_log(seed)
+        now = place.now() + (access.clock.ahead or timedelta())
+        count = len(await log.read(now - timedelta(hours=1), now)) if log else 0
+        return f"the tenant's log tells of {count} messages in the last hour"
+
+    return await _answer(f"log of seed {seed.id}", check())
 
 
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:

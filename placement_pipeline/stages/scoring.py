@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.diagnosis import Case, diagnose
 from placement_pipeline.domain.landing import void_broken_seeds
+from placement_pipeline.domain.missing import Explanation, settle
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.scoring import Score, median_rates, score_group
 from placement_pipeline.domain.words import (
@@ -20,7 +21,7 @@ from placement_pipeline.domain.words import (
     Variant,
 )
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, seed_messages, sightings, tables, verdicts
+from placement_pipeline.warehouse import explanations, plan, seed_messages, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
 from placement_pipeline.warehouse.sightings import History
@@ -73,6 +74,7 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 findings=verdicts.load_findings(connection, test.test_id),
                 scores=_score_test(place, placements, board.groups),
                 placements=by_group,
+                explanations=board.explanations(test),
                 stop_code=test.stop_code,
                 stop_detail=test.stop_detail,
                 sync_mode=board.roster[test.mailbox_id].sync_mode,
@@ -98,17 +100,27 @@ class _Board:
         }
         self.sent_via = seed_messages.count_sent_via(connection, [test.test_id for test in self.tests])
         self._histories: dict[str, list[History]] = defaultdict(list)
-        for history in sightings.load_histories(connection, [test.test_id for test in self.tests]):
+        test_ids = [test.test_id for test in self.tests]
+        for history in sightings.load_histories(connection, test_ids):
             self._histories[history.test_id].append(history)
+        self._explained = explanations.load_explanations(connection, test_ids)
         self._control = self._control_placements()
         self._reached = {
             history.seed_id for own in self._histories.values() for history in own if history.first is not None
         }
 
     def placements(self, test: StoredTest) -> dict[str, Placement]:
-        """The test's probes by seed, with broken seeds taken out."""
-        own = {history.seed_id: _placement(test, history) for history in self._histories[test.test_id]}
+        """The test's probes by seed: what is missing is what explains it, and broken seeds are taken out."""
+        own = {history.seed_id: self._settled(test, history) for history in self._histories[test.test_id]}
         return void_broken_seeds(own, self._control, self._reached)
+
+    def explanations(self, test: StoredTest) -> list[Explanation]:
+        """Why those of the test's probes that are still missing are."""
+        return [
+            self._explained[key]
+            for history in self._histories[test.test_id]
+            if history.last is Placement.MISSING and (key := (test.test_id, history.seed_id)) in self._explained
+        ]
 
     def count(self, test: StoredTest, group: ProviderGroup, rule: Callable[[History], int]) -> int:
         """The rule's sum over the test's probes in a group."""
@@ -130,13 +142,23 @@ class _Board:
             if test.route is entry.route
         }
 
+    def _settled(self, test: StoredTest, history: History) -> Placement:
+        explained = self._explained.get((test.test_id, history.seed_id))
+        return settle(_placement(test, history), explained.placement if explained else None)
+
     def _control_placements(self) -> dict[str, Placement]:
         return {
-            history.seed_id: _placement(test, history)
+            history.seed_id: self._of_control(test, history)
             for test in self.tests
             if self.roster[test.mailbox_id].role is Role.CONTROL and test.variant is Variant.AS_SENT
             for history in self._histories[test.test_id]
         }
+
+    def _of_control(self, test: StoredTest, history: History) -> Placement:
+        # That the seed itself is why the control's probe is missing is one more sign that it is broken.
+        settled = self._settled(test, history)
+        is_lost = history.last is Placement.MISSING and settled is Placement.SEED_BROKEN
+        return Placement.MISSING if is_lost else settled
 
 
 def _placement(test: StoredTest, history: History) -> Placement:

@@ -16,6 +16,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.findings import REASONS
+from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import (
     CheckStatus,
     MailProvider,
@@ -95,6 +96,8 @@ def _at_least(name: str, larger: str, smaller: str) -> Rule:
     )
 
 
+_EXPLAINED = sorted({reason.placement for reason in MISSING_REASONS.values()})
+
 SUITES: Mapping[str, tuple[Rule, ...]] = {
     "rep_roster": (
         Rule("has_a_mailbox", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
@@ -130,6 +133,11 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
     "seed_placements": (
         _within("placements_are_known", "placement", Placement),
         _not_null("found_probes_have_a_location", "location", Where("message_id_provider")),
+    ),
+    "probe_explanations": (
+        _within("placements_are_those_of_a_reason", "placement", _EXPLAINED),
+        _within("reasons_are_listed", "reason_code", tuple(MISSING_REASONS)),
+        _not_null("explanations_have_evidence", "evidence", Where("reason_code")),
     ),
     "auth_audits": (
         _within("statuses_are_known", "status", CheckStatus),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
 from placement_pipeline.domain.scoring import score_group
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState, Variant
 from placement_pipeline.warehouse import tables
@@ -129,6 +130,76 @@ class Planter:
             diagnosed_at=moment(month, 3),
         )
 
+    def message(self, test_id: str, seed_id: str, message_id: str, received_at: datetime) -> None:
+        """A probe that lies in a seed mailbox."""
+        self.insert(
+            tables.seed_messages,
+            seed_id=seed_id,
+            message_id_provider=message_id,
+            test_id=test_id,
+            received_at=received_at,
+            internet_message_id=f"<{message_id}@seeds.example>",
+            found_by="token",
+            sent_via=None,
+            is_filter_bypassed=False,
+            is_moved_by_rule=False,
+            first_seen_at=received_at,
+        )
+
+    def explanation(self, test_id: str, seed_id: str, code: str, at: datetime) -> None:
+        """Why a probe is missing."""
+        self.insert(
+            tables.probe_explanations,
+            test_id=test_id,
+            seed_id=seed_id,
+            placement=MISSING_REASONS[code].placement,
+            reason_code=code,
+            evidence={},
+            explained_at=at,
+        )
+
+    def attempt(self, test_id: str, seed_id: str, number: int, outcome: str, at: datetime) -> None:
+        """An attempt to send a probe."""
+        self.insert(
+            tables.send_attempts,
+            test_id=test_id,
+            seed_id=seed_id,
+            attempt_number=number,
+            worker=1,
+            handed_over_at=at,
+            outcome=outcome,
+        )
+
+    def calls(self, run_id: str, stage: str, operation: str, month: date, count: int, units: int) -> None:
+        """What a run has cost at Gmail."""
+        self.insert(
+            tables.provider_calls,
+            run_id=run_id,
+            stage=stage,
+            provider="gmail",
+            operation=operation,
+            call_month=month,
+            call_count=count,
+            unit_count=units,
+            wait_seconds=count / 4,
+            observed_at=moment(month),
+        )
+
+    def user(self, number: int, name: str, month: date, is_in: bool, why: str) -> None:
+        """A Pipedrive user in the month's roster."""
+        self.insert(
+            tables.roster_users,
+            roster_month=month,
+            rep_id_pipedrive=number,
+            rep_name=name,
+            is_active=True,
+            mailbox_count=1,
+            tested_mailbox_count=int(is_in),
+            is_in=is_in,
+            why=why,
+            observed_at=moment(month),
+        )
+
     def deal(self, number: int, rep: int, value: str, currency: str, won_at: datetime, is_archived: bool) -> None:
         """A won deal."""
         self.insert(
@@ -159,23 +230,33 @@ class Planter:
             run_id="run",
         )
 
-    def landed(self, test_id: str, seed_id: str, sweep_id: int, placement: Placement, at: datetime) -> None:
-        """A probe that was sent, and where a sweep saw it."""
-        self.insert(
-            tables.send_jobs,
-            test_id=test_id,
-            seed_id=seed_id,
-            token=f"{test_id}{seed_id}",
-            state="sent",
-            attempt_count=1,
-            not_before_at=at,
-            sent_at=at,
-        )
+    def landed(
+        self,
+        test_id: str,
+        seed_id: str,
+        sweep_id: int,
+        placement: Placement,
+        at: datetime,
+        message_id: str | None = None,
+        **job: Any,
+    ) -> None:
+        """A probe that was sent, and where a sweep saw it; without a message's id, that it did not."""
+        defaults = {
+            "test_id": test_id,
+            "seed_id": seed_id,
+            "token": f"{test_id}{seed_id}",
+            "state": "sent",
+            "attempt_count": 1,
+            "not_before_at": at,
+            "sent_at": at,
+        }
+        self.insert(tables.send_jobs, **defaults | job)
         self.insert(
             tables.seed_placements,
             test_id=test_id,
             seed_id=seed_id,
             sweep_id=sweep_id,
             placement=placement,
+            message_id_provider=message_id,
             observed_at=at,
         )

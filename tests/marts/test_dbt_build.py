@@ -1,6 +1,7 @@
 """dbt builds the marts from raw rows, and says so when the rows are wrong."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
+from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
 from placement_pipeline.warehouse.database import dbt_environment
 from tests.conftest import engine_on
@@ -78,8 +80,15 @@ def plant(planter: Planter) -> None:
     planter.seed("m365-01", MICROSOFT, NOVEMBER)
     planter.sweep(1, "gmail-01", moment(NOVEMBER, 2, 10))
     planter.sweep(2, "m365-01", moment(NOVEMBER, 2, 10), error="refused")
-    planter.landed("control-11", "gmail-01", 1, PRIMARY, moment(NOVEMBER, 2, 10))
-    planter.landed("anna-11", "gmail-01", 1, PROMOTIONS, moment(NOVEMBER, 2, 10))
+    planter.landed("control-11", "gmail-01", 1, PRIMARY, moment(NOVEMBER, 2, 10), "m-0")
+    planter.landed("anna-11", "gmail-01", 1, PROMOTIONS, moment(NOVEMBER, 2, 10), "m-1")
+    planter.message("anna-11", "gmail-01", "m-1", moment(NOVEMBER, 2, 11))
+    planter.attempt("anna-11", "gmail-01", 1, "sent", moment(NOVEMBER, 2, 10))
+    planter.landed("anna-11", "m365-01", 2, Placement.MISSING, moment(NOVEMBER, 2, 10))
+    planter.explanation("anna-11", "m365-01", "seed_full", moment(NOVEMBER, 3))
+    planter.user(4, "Dora", NOVEMBER, False, "Her mailbox is not synced.")
+    planter.calls("run-1", "collect_seeds", "messages.get", NOVEMBER, 8, 160)
+    planter.calls("run-2", "collect_seeds", "messages.get", NOVEMBER, 2, 40)
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +244,49 @@ def test_a_seed_mailbox_that_cannot_be_read_is_shown_as_broken(built: str) -> No
         ("gmail-01", NOVEMBER, 1, 0, None, 1, "primary", False),
         ("m365-01", NOVEMBER, 1, 1, "refused", 0, None, True),
     ]
+
+
+def test_a_probe_shows_where_it_was_how_long_it_took_and_why_it_is_nowhere(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select test_id, seed_id, provider_group, first_placement, last_placement, is_moved, delivered_seconds,
+            explained_placement, explanation_code, found_by, copy_count
+        from marts.probe_placements order by test_id, seed_id
+        """,
+    )
+    assert rows == [
+        ("anna-11", "gmail-01", "gmail", "promotions", "promotions", False, 3600.0, None, None, "token", 1),
+        ("anna-11", "m365-01", "microsoft365", None, "missing", False, None, "seed_broken", "seed_full", None, 0),
+        ("control-11", "gmail-01", "gmail", "primary", "primary", False, None, None, None, None, 0),
+    ]
+
+
+def test_what_a_month_costs_is_the_sum_of_its_runs(built: str) -> None:
+    rows = ask(
+        built, "select stage, operation, call_count, unit_count, wait_seconds, run_count from marts.provider_costs"
+    )
+    assert rows == [("collect_seeds", "messages.get", 10, 200, 2.5, 2)]
+
+
+def test_a_doubled_probe_fails_its_key_and_its_fan_out_test(
+    built: str, new_database: Callable[[str], str], target: Path
+) -> None:
+    url = new_database(str(make_url(built).database))
+    with engine_on(url) as engine, engine.begin() as connection:
+        connection.execute(text("insert into marts.probe_placements select * from marts.probe_placements"))
+
+    done = run_dbt(url, target, "test", "--select", "probe_placements", "--exclude-resource-type", "unit_test")
+
+    assert done.returncode == 1
+    assert "Failure in test is_key_probe_placements" in done.stdout
+    assert "Failure in test probe_placements_loses_and_doubles_nothing" in done.stdout
+
+
+def test_the_codes_that_dbt_knows_are_those_of_the_rules() -> None:
+    model = (PROJECT / "models/staging/stg_probe_explanations.yml").read_text(encoding="utf-8")
+    for words in ({reason.placement for reason in MISSING_REASONS.values()}, set(MISSING_REASONS)):
+        assert words in [set(listed.split(", ")) for listed in re.findall(r"values: \[(.*)\]", model)]
 
 
 def test_a_word_outside_its_closed_set_stops_the_build_before_the_marts(engine: Any, target: Path) -> None:

@@ -54,6 +54,10 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         {"placement": "primary", "location": {"labels": ["INBOX"]}, "message_id_provider": "m1"},
         {"placement": "pending", "location": None, "message_id_provider": None},
     ],
+    "probe_explanations": [
+        {"placement": "bounced", "reason_code": "bounced_policy", "evidence": {"notices": "found"}},
+        {"placement": "missing", "reason_code": "unknown", "evidence": {"notices": "unknown"}},
+    ],
     "auth_audits": [
         {"status": "pass", "reason_code": "spf_ok"},
         {"status": "unknown", "reason_code": "dmarc_unknown"},
@@ -108,6 +112,9 @@ BAD: dict[tuple[str, str], dict[str, Any]] = {
     ("send_jobs", "refusals_have_a_reason"): {"token": "pp" + "d" * 20, "state": "refused"},
     ("seed_placements", "placements_are_known"): {"placement": "inboxed"},
     ("seed_placements", "found_probes_have_a_location"): {"location": None},
+    ("probe_explanations", "placements_are_those_of_a_reason"): {"placement": "spam"},
+    ("probe_explanations", "reasons_are_listed"): {"reason_code": "lost"},
+    ("probe_explanations", "explanations_have_evidence"): {"evidence": None},
     ("auth_audits", "statuses_are_known"): {"status": "error"},
     ("auth_audits", "reasons_are_listed"): {"reason_code": "spf_odd"},
     ("scored_placements", "groups_are_known"): {"provider_group": "outlook"},

@@ -22,8 +22,9 @@ ASSETS = {
     "placement_tests": ("sends", {"rep_roster"}),
     "send_jobs": ("sends", {"placement_tests"}),
     "seed_placements": ("seeds", {"send_jobs"}),
+    "probe_explanations": ("seeds", {"seed_placements"}),
     "auth_audits": ("audits", {"seed_placements", "mailbox_activity"}),
-    "scored_placements": ("scores", {"seed_placements"}),
+    "scored_placements": ("scores", {"seed_placements", "probe_explanations"}),
     "diagnoses": ("scores", {"scored_placements", "auth_audits"}),
     "monthly_sheet_export": ("publish", {"monthly_sheet"}),
     "alerts": ("publish", {"monthly_sheet"}),
@@ -35,6 +36,8 @@ MARTS = {
     "placement_revenue_quarterly",
     "seed_health",
     "route_comparison",
+    "probe_placements",
+    "provider_costs",
 }
 RAW_TABLES_OF_THE_SHEET = {"rep_roster", "placement_tests", "scored_placements", "diagnoses"}
 

@@ -22,7 +22,7 @@ _MULTIPARTS = re.compile(rb"(?i)\b(?:multipart|message)/")
 # Python knows these as character sets; decoding them takes time by the square of the length.
 _NOT_FOR_MAIL = frozenset({"idna", "punycode"})
 
-_Part: TypeAlias = "Message[str, str]"
+Part: TypeAlias = "Message[str, str]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class ContentError(Exception):
     """The message cannot be read as mail; the message says why."""
 
 
-def read_body(raw: bytes) -> Body:
-    """Take a received message apart.
+def parse_mime(raw: bytes) -> Part:
+    """A message as Python's parser takes it apart.
 
     Raises:
         ContentError: it is larger than 8 MiB, or nested deeper than mail programs nest.
@@ -73,24 +73,33 @@ def read_body(raw: bytes) -> Body:
     if nesting > _MAX_NESTING or nesting * raw.count(b"\n") > _MAX_LINE_WORK:
         raise ContentError("it is nested deeper, or has more lines, than mail programs write")
     try:
-        parts = list(_parts(message_from_bytes(raw)))
+        return message_from_bytes(raw)
     except (MessageError, ValueError, LookupError, RecursionError) as error:
         raise ContentError(f"not readable as MIME ({type(error).__name__})") from None
+
+
+def read_body(raw: bytes) -> Body:
+    """Take a received message apart.
+
+    Raises:
+        ContentError: it is larger than 8 MiB, or nested deeper than mail programs nest.
+    """
+    parts = list(parts_of(parse_mime(raw)))
     texts: list[str] = []
     pages: list[str] = []
     attached: list[Attached] = []
     for part in parts:
         kind = part.get_content_type()
         if kind == "text/plain" and not _is_file(part):
-            texts.append(_decode(part))
+            texts.append(decode_text(part))
         elif kind == "text/html" and not _is_file(part):
-            pages.append(_decode(part))
+            pages.append(decode_text(part))
         else:
             attached.append(_attached(part, kind))
     return Body("\n".join(texts), "\n".join(pages), tuple(attached))
 
 
-def _parts(message: _Part) -> Iterator[_Part]:
+def parts_of(message: Part) -> Iterator[Part]:
     """The parts that hold something. A message within the message is one: its text is not this message's."""
     waiting = [message]
     while waiting:
@@ -102,17 +111,18 @@ def _parts(message: _Part) -> Iterator[_Part]:
             yield part
 
 
-def _attached(part: _Part, kind: str) -> Attached:
+def _attached(part: Part, kind: str) -> Attached:
     is_shown = kind.startswith("image/") and _disposition(part).startswith("inline")
     return Attached(kind, str(part.get("Content-ID", "")).strip().strip("<>"), len(_payload(part)), is_shown)
 
 
-def _payload(part: _Part) -> bytes:
+def _payload(part: Part) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 
 
-def _decode(part: _Part) -> str:
+def decode_text(part: Part) -> str:
+    """The text of a part that has no parts itself, transfer encoding and character set undone as far as they go."""
     data = _payload(part)
     charset = part.get_content_charset("utf-8")
     try:
@@ -123,9 +133,9 @@ def _decode(part: _Part) -> str:
         return data.decode("utf-8", "replace")
 
 
-def _is_file(part: _Part) -> bool:
+def _is_file(part: Part) -> bool:
     return _disposition(part).startswith("attachment")
 
 
-def _disposition(part: _Part) -> str:
+def _disposition(part: Part) -> str:
     return str(part.get("Content-Disposition", "")).strip().lower()

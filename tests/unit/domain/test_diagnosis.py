@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.domain.diagnosis import Case, diagnose
 from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.missing import Explanation
+from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
 from placement_pipeline.domain.scoring import score_group
 from placement_pipeline.domain.sent_via import SentVia
 from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, Route, SyncMode
@@ -168,6 +170,70 @@ def test_a_test_that_was_stopped_half_way_still_says_why_the_rest_landed_badly()
     assert causes(judged) == ["daily_limit", "cold_mailbox"]
 
 
+def explained(code: str, count: int = 1, status: str = "5.7.26", said: str = "550 5.7.26 no.") -> list[Explanation]:
+    evidence: dict[str, Any] = {"notice": {"status": status, "said": said}} if "bounced" in code else {}
+    return [Explanation(MISSING_REASONS[code].placement, code, evidence)] * count
+
+
+BOUNCED = [*[Placement.PRIMARY] * 2, *[Placement.BOUNCED] * 3]
+
+
+def test_bounces_that_flag_a_group_are_told_first_with_their_count_code_and_words() -> None:
+    judged = case("mailbox_cold", gmail=BOUNCED, explanations=explained("bounced_policy", 3, "5.7.1", "550 blocked."))
+    first, second = diagnose(judged)
+    assert (first.cause, second.cause) == ("bounced", "cold_mailbox")
+    assert first.summary.startswith("3 of 10 probes bounced: 5.7.1 550 blocked. The receiver refuses")
+    assert [(one["reason_code"], one["probe_count"]) for one in first.evidence] == [("bounced_policy", 3)]
+    assert first.evidence[0]["evidence"]["notice"]["status"] == "5.7.1"
+    assert first.remedy == MISSING_REASONS["bounced_policy"].remedy
+
+
+def test_a_bounce_for_want_of_authentication_says_what_the_findings_know_of_it() -> None:
+    codes, explanations = ("spf_provider_missing", "dmarc_fail"), explained("bounced_authentication", 3)
+    first, second, *_ = diagnose(case(*codes, gmail=BOUNCED, explanations=explanations))
+    assert (first.cause, second.cause) == ("bounced", "spf_provider_missing")
+    assert "bounced: 550 5.7.26 no. The SPF record" in first.summary
+    assert first.remedy == second.remedy
+    (alone,) = diagnose(case(gmail=BOUNCED, explanations=explanations))
+    assert alone.remedy == MISSING_REASONS["bounced_authentication"].remedy
+
+
+def test_fewer_bounces_than_spam_are_told_after_what_explains_the_spam() -> None:
+    mixed = [*[Placement.SPAM] * 3, Placement.BOUNCED]
+    assert causes(case("mailbox_cold", gmail=mixed, explanations=explained("bounced_other"))) == [
+        "cold_mailbox",
+        "bounced",
+    ]
+    assert causes(case(gmail=WELL, explanations=explained("bounced_other"))) == [], "nothing is flagged"
+
+
+def test_mail_held_in_quarantine_is_told_as_that() -> None:
+    held = [*[Placement.FOCUSED] * 2, *[Placement.QUARANTINED] * 2]
+    judged = case(gmail=WELL, microsoft=held, explanations=explained("log_quarantined", 2))
+    (only,) = diagnose(judged)
+    assert only.cause == "quarantined"
+    assert only.summary.startswith("2 of 9 probes quarantined")
+    some = case(gmail=WELL, microsoft=[*SPAM, Placement.QUARANTINED], explanations=explained("log_quarantined"))
+    assert causes(some) == ["quarantined"]
+
+
+def test_delayed_mail_is_told_although_it_flags_nothing() -> None:
+    late = [*WELL, Placement.DELAYED, Placement.DELAYED]
+    (only,) = diagnose(case(gmail=late, explanations=explained("notice_delayed")))
+    assert (only.cause, only.summary[:8]) == ("delayed", "2 probes")
+    assert [one["reason_code"] for one in only.evidence] == ["notice_delayed"]
+    assert causes(case(gmail=[*SPAM, Placement.DELAYED])) == ["unexplained", "delayed"]
+    assert causes(case(gmail=WELL)) == []
+
+
+def test_probes_that_were_taken_and_never_left_are_not_blamed_on_pipedrive() -> None:
+    unsent = [Placement.NOT_SENT] * 3
+    (only,) = diagnose(case(gmail=unsent, microsoft=unsent, explanations=explained("unsent", 6)))
+    assert only.cause == "sent_and_lost"
+    assert "Pipedrive" not in only.summary
+    assert "all 6 probes" in only.summary
+
+
 def test_a_sequence_that_sent_nothing_is_told_and_one_that_sent_something_is_not() -> None:
     unsent = [Placement.NOT_SENT] * 3
     assert causes(case(gmail=unsent, microsoft=unsent)) == ["never_sent"]
@@ -237,6 +303,7 @@ def test_a_native_send_comes_after_the_cause_and_does_not_explain_it_away() -> N
     st.none() | st.sampled_from(sorted(REFUSAL_CODES)),
     st.sampled_from(Route),
     st.dictionaries(st.sampled_from(SentVia), st.integers(0, 9)),
+    st.lists(st.sampled_from(sorted(MISSING_REASONS)), max_size=4),
 )
 def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
     codes: list[str],
@@ -246,14 +313,21 @@ def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
     stop_code: str | None,
     route: Route,
     sent_via: Mapping[SentVia, int],
+    missing: list[str],
 ) -> None:
-    known: dict[str, Any] = {"sync_mode": sync_mode, "stop_code": stop_code, "route": route, "sent_via": sent_via}
+    known: dict[str, Any] = {
+        "sync_mode": sync_mode,
+        "stop_code": stop_code,
+        "route": route,
+        "sent_via": sent_via,
+        "explanations": [one for code in missing for one in explained(code)],
+    }
     judged = case(*codes, gmail=gmail, microsoft=microsoft, **known)
     found = diagnose(judged)
     named = [diagnosis.cause for diagnosis in found]
     assert len(named) == len(set(named))
     assert all(diagnosis.summary and diagnosis.remedy for diagnosis in found)
     if judged.is_flagged:
-        assert set(named) - {"sync_smart_bcc", "crm_sent_natively"}
+        assert set(named) - {"sync_smart_bcc", "crm_sent_natively", "delayed"}
     cited = {line["code"] for one in found if one.cause != "unexplained" for line in one.evidence if "code" in line}
     assert not any(REASONS[code].status is CheckStatus.UNKNOWN for code in cited)

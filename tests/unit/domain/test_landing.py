@@ -11,6 +11,7 @@ from placement_pipeline.domain.landing import (
     VOID,
     is_last_sweep,
     land,
+    land_late,
     place_unseen,
     void_broken_seeds,
     wants_sweep,
@@ -122,6 +123,16 @@ def test_only_a_seed_that_was_read_to_the_end_can_miss_a_message(
     is_seed_read: bool, is_last: bool, placement: Placement
 ) -> None:
     assert place_unseen(is_seed_read=is_seed_read, is_last=is_last) is placement
+
+
+@given(placements, st.none() | st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_what_is_found_after_the_deadline_is_delayed_only_if_it_came_after_it(
+    landed: Placement, age: timedelta | None
+) -> None:
+    received_at = None if age is None else SENT + age
+    is_late = age is None or age > AGES[-1]
+    judged = land_late(landed, received_at, SENT + AGES[-1])
+    assert judged is (Placement.DELAYED if is_late and landed not in VOID else landed)
 
 
 def test_a_seed_that_lost_the_control_probe_too_is_broken_and_another_is_not() -> None:

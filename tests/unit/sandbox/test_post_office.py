@@ -2,15 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from placement_pipeline.domain.bounces import Action, read_notice
 from placement_pipeline.domain.words import ProviderGroup
 from placement_pipeline.sandbox.accounts import Account
-from placement_pipeline.sandbox.faults import UnknownFaultError
+from placement_pipeline.sandbox.fates import mail_to
+from placement_pipeline.sandbox.faults import Plant, UnknownFaultError
 from placement_pipeline.sandbox.mailstore import NoSuchMessageError
 from placement_pipeline.sandbox.post_office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.world import World, WorldError
@@ -138,6 +140,46 @@ async def test_an_unknown_recipient_bounces_and_the_others_get_it(world: World, 
         await office.submit(account_of(office, ANNA), raw, "gmail_api")
         assert len(office.store.messages(seed.address)) == 1
         assert b"Status: 5.1.1" in office.store.messages(ANNA)[-1].raw
+
+
+def with_faults(world: World, *plants: Mapping[str, str]) -> World:
+    """The world with these faults in place of its own."""
+    return world.model_copy(update={"faults": tuple(Plant.model_validate(plant) for plant in plants)})
+
+
+async def test_mail_that_is_held_or_dropped_lies_nowhere_comes_back_to_nobody_and_stays_so_after_a_restart(
+    world: World, state: Path
+) -> None:
+    plants = (
+        {"fault": "quarantined", "on": FARID, "seed": "m365-01"},
+        {"fault": "silently_dropped", "on": FARID, "seed": "gmail-01"},
+    )
+    seeds = [world.seed("m365-01"), world.seed("gmail-01")]
+    for _ in range(2):
+        async with opened(with_faults(world, *plants), state) as office:
+            if not office.submissions:
+                for seed in seeds:
+                    await office.submit(account_of(office, FARID), write_mail(FARID, seed.address), "graph")
+            assert [message.folder for message in office.store.messages(FARID)] == ["sent", "sent"]
+            assert [office.store.messages(seed.address) for seed in seeds] == [[], []]
+            m365, gmail = (list(mail_to(office, account_of(office, seed.address))) for seed in seeds)
+            assert [mail.fate for mail in m365] == ["quarantined"]
+            assert gmail == [], "no log knows of it"
+    async with opened(with_faults(world, *plants), state) as office:
+        office.fix(FARID, "quarantined")
+        assert (await send(office, FARID, "m365-01")).folder == "inbox"
+
+
+async def test_mail_to_a_full_seed_comes_back_with_the_message_and_its_token(world: World, state: Path) -> None:
+    async with opened(with_faults(world, {"fault": "seed_full", "on": "outlook-01"}), state) as office:
+        for sender, via in ((ANNA, "gmail_api"), (FARID, "graph")):
+            raw = write_mail(sender, world.seed("outlook-01").address)
+            await office.submit(account_of(office, sender), raw, via)  # type: ignore[arg-type]
+            notice = read_notice(office.store.messages(sender)[-1].raw)
+            assert notice is not None
+            assert notice.token == "pp" + "a" * 20
+            assert (notice.recipients[0].status, notice.recipients[0].action) == ("5.2.2", Action.FAILED)
+            assert notice.message_id is not None
 
 
 async def test_nobody_sends_as_somebody_else(world: World, state: Path) -> None:

@@ -56,9 +56,12 @@ def test_the_default_world_has_the_team_and_seeds_that_were_asked_for(world: Wor
     assert world.control is not None
 
 
-def test_the_default_world_plants_every_fault_but_those_of_dns(world: World) -> None:
+def test_the_default_world_plants_every_fault_but_those_of_dns_and_of_mail_that_shows_up_nowhere(world: World) -> None:
     planted = {plant.fault for plant in world.faults}
-    assert set(Fault) - planted == {Fault.DNS_SERVFAIL, Fault.DNS_TIMEOUT, Fault.DNS_REFUSED}
+    assert set(Fault) - planted == {
+        Fault.DNS_SERVFAIL, Fault.DNS_TIMEOUT, Fault.DNS_REFUSED,
+        Fault.QUARANTINED, Fault.SILENTLY_DROPPED, Fault.SEED_FULL,
+    }  # fmt: skip
 
 
 def test_a_small_world_loads(tmp_path: Path) -> None:
@@ -104,6 +107,7 @@ def with_domain(**values: Any) -> dict[str, Any]:
             "the world has no seed gmail-09",
         ),
         (plant(fault="crm_tracking", on="ann@acme.example"), "give it route: crm"),
+        (plant(fault="quarantined", on="ann@acme.example", seed="gmail-01"), "lives in no tenant"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_place(tmp_path: Path, data: object, line: str) -> None:
