@@ -20,21 +20,19 @@ class Grant:
     """What an access token allows.
 
     Attributes:
-        subject: the mailbox's address, or the client id of an application's own token.
-        is_application: the token is the application's own (Graph, client credentials).
+        subject: the mailbox's address.
         expires_at: seconds since the epoch.
         scope: the scopes it was given, with spaces between; empty where the provider's own rules decide.
     """
 
     subject: str
-    is_application: bool
     expires_at: float
     scope: str = ""
 
 
-def mint(prefix: str, subject: str, lifetime_seconds: float, *, is_application: bool = False, scope: str = "") -> str:
+def mint(prefix: str, subject: str, lifetime_seconds: float, *, scope: str = "") -> str:
     """Make a token that begins with the provider's prefix."""
-    grant = Grant(subject, is_application, datetime.now(UTC).timestamp() + lifetime_seconds, scope)
+    grant = Grant(subject, datetime.now(UTC).timestamp() + lifetime_seconds, scope)
     payload = base64.urlsafe_b64encode(json.dumps(asdict(grant)).encode()).decode().rstrip("=")
     return f"{prefix}{payload}.{sign(payload)}"
 

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Cursor, Reading
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.domain.landing import is_last_sweep, land, place_unseen, wants_sweep
+from placement_pipeline.domain.landing import is_last_sweep, land, land_late, place_unseen, wants_sweep
 from placement_pipeline.domain.words import Placement, Route, SendState
 from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.access import Access
@@ -127,7 +128,7 @@ class _SeedSweep:
                 seen.update(f"placement_{one.placement}" for one in found)
             if reading is not None:
                 late_since = record.swept_at - self._place.settings.sweeps.late
-                late = [_sight_late(probe) for probe in sightings.load_late(connection, self._seed.id, late_since)]
+                late = [self._sight_late(probe) for probe in sightings.load_late(connection, self._seed.id, late_since)]
                 sightings.save_sightings(connection, sweep_id, record, late)
                 seen.update(f"placement_{one.placement}" for one in late)
                 cursor: dict[str, Any] = {"of": self._identity(), "at": dict(reading.cursor)}
@@ -152,6 +153,14 @@ class _SeedSweep:
             return Sighting(probe.test_id, placement, None, None)
         return None
 
+    def _sight_late(self, probe: AwaitedProbe) -> Sighting:
+        """A probe that no sweep had met when its test was closed: late, or only met late."""
+        assert probe.found is not None
+        assert probe.last_sent_at is not None
+        found = self._sight_found(probe.test_id, probe.found)
+        deadline = probe.last_sent_at + self._place.settings.sweeps.ages[-1]
+        return replace(found, placement=land_late(found.placement, probe.found.received_at, deadline))
+
     def _sight_found(self, test_id: str, found: FoundMessage) -> Sighting:
         placement = land(
             self._seed.family,
@@ -162,12 +171,6 @@ class _SeedSweep:
             is_moved_by_rule=found.is_moved_by_rule,
         )
         return Sighting(test_id, placement, found.location, found.message_id)
-
-
-def _sight_late(probe: AwaitedProbe) -> Sighting:
-    """A probe that came after its test was closed: where it lies is stored, and that it was late is what counts."""
-    assert probe.found is not None
-    return Sighting(probe.test_id, Placement.DELAYED, probe.found.location, probe.found.message_id)
 
 
 def _close_done(place: Workplace) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from placement_pipeline.connectors.errors import SignInError
+from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Accepted, FoundSent, OutcomeUnknown, ProvenUnsent, Refused, Sender
 from placement_pipeline.domain.outbox import News, next_state
 from placement_pipeline.domain.pacing import Limits, next_send_at
@@ -43,7 +43,8 @@ async def drain_outbox(place: Workplace, access: Access) -> Counter[str]:
     Returns:
         Send jobs by outcome: ``sent``, ``refused``, ``unknown``, ``left`` (due later),
         ``resolved_sent``, ``resolved_unsent``, ``abandoned`` (claims of dead workers);
-        in dry run only ``would_send``. ``busy_accounts`` are those another run is serving.
+        in dry run only ``would_send``. ``busy_accounts`` are those another run is serving,
+        ``unreachable`` tests whose mailbox could not be opened now.
     """
     counts: Counter[str] = Counter()
     with living_worker(place.engine) as worker, open_ledger(place.engine, worker.number, place.now) as ledger:
@@ -171,6 +172,9 @@ class _TestDrain:
                 pass
         except SignInError as error:
             self._stop(error.code, str(error))
+        except ReadError:
+            # What signs it in could not be read; that may pass, and says nothing of the mailbox.
+            self._counts["unreachable"] += 1
         with self._place.engine.begin() as connection:
             by_state = outbox.count_by_state(connection, [self._test.test_id])
         self._counts["left"] += by_state.get(SendState.PLANNED, 0)

@@ -21,6 +21,7 @@ class FoundMessage:
     location: Mapping[str, Any]
     is_filter_bypassed: bool
     is_moved_by_rule: bool
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
             messages.c.location,
             messages.c.is_filter_bypassed,
             messages.c.is_moved_by_rule,
+            messages.c.received_at,
         )
         .join(tests, tests.c.test_id == jobs.c.test_id)
         .outerjoin(messages, and_(messages.c.test_id == jobs.c.test_id, messages.c.seed_id == jobs.c.seed_id))
@@ -150,7 +152,13 @@ def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
 def _awaited_probe(row: Row[Any]) -> AwaitedProbe:
     found = None
     if row.message_id_provider is not None:
-        found = FoundMessage(row.message_id_provider, row.location or {}, row.is_filter_bypassed, row.is_moved_by_rule)
+        found = FoundMessage(
+            row.message_id_provider,
+            row.location or {},
+            row.is_filter_bypassed,
+            row.is_moved_by_rule,
+            row.received_at,
+        )
     return AwaitedProbe(row.test_id, SendState(row.state), Route(row.route), row.last_sent_at, found)
 
 

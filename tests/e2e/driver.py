@@ -30,6 +30,7 @@ from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.sending import drain_outbox
+from placement_pipeline.stages.token_store import open_token_store
 from placement_pipeline.stages.waiting import has_sends_due, seeds_due
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
@@ -165,7 +166,7 @@ def run(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[Counter
     """Run one stage on an event loop of its own."""
 
     async def work() -> Counter[str]:
-        async with open_access(place.settings, place.now) as access:
+        async with open_access(place.settings, place.now, open_token_store(place)) as access:
             return await stage(place, access)
 
     return asyncio.run(work())

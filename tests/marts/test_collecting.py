@@ -48,6 +48,7 @@ class Mailbox(SeedReader):
         self.folder = "junkemail"
         self.meter = Meter()
         self.is_broken = False
+        self.received_at = NOW
         self.cursors: list[Cursor | None] = []
         self._token, self._raw = token, RAW.format(mark).encode()
 
@@ -56,7 +57,7 @@ class Mailbox(SeedReader):
         if notebook.known(["m-1"]):
             notebook.keep([SeenMessage("m-1", location)])
         else:
-            notebook.keep([SeenMessage("m-1", location, NOW, self._token, None, None, "<1@a>", self._raw)])
+            notebook.keep([SeenMessage("m-1", location, self.received_at, self._token, None, None, "<1@a>", self._raw)])
         self.cursors.append(cursor)
         if self.is_broken:
             raise SeedReadError("unreachable", "Seed outlook-01: no answer")
@@ -142,8 +143,14 @@ def test_what_a_broken_sweep_had_kept_is_not_lost_and_not_told_before_a_whole_on
     assert placements(engine) == [(Placement.SPAM, "junkemail")]
 
 
-def test_a_probe_that_comes_after_its_test_was_closed_is_delayed(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("received_at", "expected"), [(NOW + AGES[-1], Placement.SPAM), (NOW + AGES[-1] * 2, Placement.DELAYED)]
+)
+def test_a_probe_met_after_its_test_was_closed_is_delayed_only_if_it_came_late(
+    engine: Engine, received_at: datetime, expected: Placement
+) -> None:
     mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.received_at = received_at
     with engine.begin() as connection:
         plan.close_tests(connection, [TEST], NOW)
         planned = [PlannedTest("t-next", "t-next", "mb-anna", Reason.MANUAL, Variant.AS_SENT, Route.CRM)]
@@ -151,6 +158,6 @@ def test_a_probe_that_comes_after_its_test_was_closed_is_delayed(engine: Engine)
 
     counts = collect(engine, mailbox, AGES[0])
 
-    assert placements(engine) == [(Placement.DELAYED, "junkemail")]
-    assert counts["placement_delayed"] == 1
-    assert collect(engine, mailbox, AGES[1])["placement_delayed"] == 0, "told once"
+    assert placements(engine) == [(expected, "junkemail")]
+    assert counts[f"placement_{expected}"] == 1
+    assert collect(engine, mailbox, AGES[1])[f"placement_{expected}"] == 0, "told once"
