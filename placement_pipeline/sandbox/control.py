@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.sandbox.accounts import Account
 from placement_pipeline.sandbox.crm import Client, CrmError, How, send_sequence
 from placement_pipeline.sandbox.faults import UnknownFaultError
 from placement_pipeline.sandbox.mailstore import NoSuchAccountError
@@ -51,6 +52,7 @@ class ControlWire:
         self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
+        self.app.router.add_post("/_sandbox/revoke", self._revoke)
         self.app.router.add_post("/_sandbox/renumber", self._renumber)
         self.app.router.add_post("/_sandbox/expire_history", self._expire_history)
         self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
@@ -102,6 +104,13 @@ class ControlWire:
         self._faults.clear()
         return web.json_response({"cleared": True})
 
+    async def _revoke(self, request: web.Request) -> web.Response:
+        """Reset an account's password, or, with ``is_revoked`` false, let its grant be good again."""
+        body = await _body(request, "account")
+        account = self._account(body)
+        account.is_revoked = bool(body.get("is_revoked", True))
+        return web.json_response({"is_revoked": account.is_revoked})
+
     async def _renumber(self, request: web.Request) -> web.Response:
         """Number an IMAP account's messages anew: other UIDs under another UIDVALIDITY."""
         address = str((await _body(request, "account"))["account"])
@@ -109,11 +118,16 @@ class ControlWire:
         return web.json_response({"renumbered_count": self._office.store.renumbering_count(address)})
 
     async def _expire_history(self, request: web.Request) -> web.Response:
-        address = str((await _body(request, "mailbox"))["mailbox"])
-        if address not in self._office.store.accounts:
-            raise _BadRequestError("mailbox: the world has no such account")
-        self._office.store.forget_changes(address)
+        """Let an account forget its changes: Gmail's history and Graph's delta links are too old."""
+        self._office.store.forget_changes(self._account(await _body(request, "account")).address)
         return web.json_response({"expired": True})
+
+    def _account(self, body: dict[str, Any]) -> Account:
+        address = str(body["account"])
+        try:
+            return self._office.store.accounts[address]
+        except KeyError:
+            raise NoSuchAccountError(f"no account {address}") from None
 
     async def _write_configuration(self, request: web.Request) -> web.Response:
         body = await _body(request, "folder")

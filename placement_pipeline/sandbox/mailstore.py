@@ -90,6 +90,12 @@ class MailStore:
         self, accounts: dict[str, Account], journal: Journal, clock: Clock = lambda: datetime.now(UTC)
     ) -> None:
         self.accounts = accounts
+        self._by_grant = {account.refresh_token: account for account in accounts.values()}
+        self._by_from = {
+            address.lower(): account
+            for account in reversed(accounts.values())  # an address that two accounts have is the first one's
+            for address in (*account.aliases, account.address)
+        }
         self._journal = journal
         self._clock = clock
         self._messages: dict[str, dict[str, StoredMessage]] = {address: {} for address in accounts}
@@ -103,17 +109,11 @@ class MailStore:
 
     def account_by_refresh_token(self, token: str) -> Account | None:
         """The account this OAuth grant belongs to, revoked or not."""
-        for account in self.accounts.values():
-            if secrets.compare_digest(account.refresh_token, token):
-                return account
-        return None
+        return self._by_grant.get(token)
 
     def account_of(self, address: str) -> Account | None:
         """The account that a login address or an alias belongs to."""
-        for account in self.accounts.values():
-            if account.may_send_as(address):
-                return account
-        return None
+        return self._by_from.get(address.lower())
 
     def messages(self, address: str) -> list[StoredMessage]:
         """Every message of an account, oldest first, sent ones and drafts included."""

@@ -64,7 +64,7 @@ class Room:
 
     def expire_history(self) -> None:
         url = f"{self.doors.sandbox.endpoints.control}/_sandbox/expire_history"
-        httpx.post(url, json={"mailbox": self.address}).raise_for_status()
+        httpx.post(url, json={"account": self.address}).raise_for_status()
 
     def calls(self) -> dict[str, int]:
         """Calls of the reader, but for its sign-in."""

@@ -627,7 +627,7 @@ def test_a_restart_keeps_what_a_mailbox_remembers_and_has_forgotten(
         store = first.office.store
         address = next(seed.address for seed in world.seeds if seed.id == "gmail-06")
         gone = store.add(address, b"From: a@a.example\r\n\r\nx\r\n", "inbox")
-        control(first, "expire_history", mailbox=address)
+        control(first, "expire_history", account=address)
         forgotten = history(first, str(gone.order))
         kept = store.add(address, b"From: a@a.example\r\n\r\nx\r\n", "inbox")
         store.move(kept.id, "junk")

@@ -16,7 +16,7 @@ from sqlalchemy import Table, make_url, select
 from placement_pipeline.domain.landing import ARRIVED
 from placement_pipeline.domain.plan import Request
 from placement_pipeline.domain.roster import mailbox_id_of
-from placement_pipeline.domain.words import Scope, SendState, TestState
+from placement_pipeline.domain.words import ProviderFamily, Scope, SendState, TestState
 from placement_pipeline.stages.planning import plan_month
 from placement_pipeline.stages.roster import refresh_roster
 from placement_pipeline.stages.workplace import Workplace
@@ -96,6 +96,12 @@ class Bench:
     def live_on(self) -> None:
         """Let a process run until nothing is left to do."""
         finish(self.start())
+
+    def expire_cursors(self) -> None:
+        """Let every seed's provider forget how far it was read."""
+        for seed in self.place.settings.seeds:
+            expire = self.world.renumber if seed.family is ProviderFamily.REGIONAL else self.world.expire_history
+            expire(seed.address)
 
     def rows(self, table: Table) -> list[Mapping[str, Any]]:
         """All rows of a table."""

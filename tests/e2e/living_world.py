@@ -69,11 +69,15 @@ class LivingWorld:
 
     def revoke(self, address: str, *, is_revoked: bool = True) -> None:
         """Reset an account's password, or give its grant back."""
-        self._post("revoke", {"address": address, "is_revoked": is_revoked})
+        self._post("revoke", {"account": address, "is_revoked": is_revoked})
 
-    def expire_cursors(self) -> None:
-        """Let every provider forget how far a mailbox was read: history, delta links, UIDVALIDITY."""
-        self._post("expire_cursors", {})
+    def expire_history(self, address: str) -> None:
+        """Let Gmail's history or Graph's delta links of an account be too old."""
+        self._post("expire_history", {"account": address})
+
+    def renumber(self, address: str) -> None:
+        """Give an IMAP account's messages other UIDs under another UIDVALIDITY."""
+        self._post("renumber", {"account": address})
 
     def calm(self) -> None:
         """End all trouble on the wire."""

@@ -52,7 +52,7 @@ LOOK_UPS = {
 SWEEPS = (
     *("google.token", "gmail.getProfile", "gmail.messages.list", "gmail.messages.get", "gmail.history.list"),
     *("microsoft.token", "graph.messages.delta", "graph.messages.raw"),
-    *("imap.login", "imap.select", "imap.search", "imap.fetch"),
+    *("imap.login", "imap.list", "imap.select", "imap.fetch"),
 )
 
 
@@ -127,10 +127,10 @@ def test_a_clock_that_is_wrong_by_an_hour_doubles_and_loses_nothing(bench: Bench
 def test_a_cursor_that_expired_costs_calls_and_loses_nothing(bench: Bench) -> None:
     bench.open_tests(ANNA, MIA)
     driver.carry_on(bench.place)
-    bench.world.expire_cursors()
+    bench.expire_cursors()
     bench.open_tests(ANNA, MIA)
     driver.sweep_once(bench.place)
-    bench.world.expire_cursors()
+    bench.expire_cursors()
 
     driver.carry_on(bench.place)
 
@@ -238,7 +238,7 @@ class _Storm:
                 self._others["database_cut"] += 1
                 working.join(30)
             case "expire":
-                self._bench.world.expire_cursors()
+                self._bench.expire_cursors()
                 self._others["expired"] += 1
                 _carry_on_whatever_happens(self._bench, seconds=2)
             case "nothing":
