@@ -34,7 +34,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
     "dropped_before": {"behaviour": "drop_before"},
     "dropped_after": {"behaviour": "drop_after"},
     "half_an_answer": {"behaviour": "half_answer"},
-    "429_with_a_pause": {"behaviour": "status", "status": 429, "retry_after_seconds": 30},
+    "429_with_a_pause": {"behaviour": "status", "status": 429, "retry_after_seconds": 1},
     "429_without": {"behaviour": "status", "status": 429},
     "500": {"behaviour": "status", "status": 500},
     "503": {"behaviour": "status", "status": 503},

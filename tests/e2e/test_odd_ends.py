@@ -206,7 +206,7 @@ def _first_causes(bench: Bench) -> list[str]:
 
 
 def _lock_seeds(bench: Bench) -> None:
-    for operation in ("gmail.messages.list", "graph.messages.list"):
+    for operation in ("gmail.messages.list", "graph.messages.delta"):
         bench.world.trouble(operation, "status", status=403)
 
 

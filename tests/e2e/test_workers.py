@@ -49,7 +49,8 @@ def test_proof_that_comes_too_late_plans_nothing_again(
     bench.die_at(Point.CLAIMED)
     _let_others_work_after(bench, monkeypatch, sender, "look_up")
 
-    driver.run(bench.place, drain_outbox)
+    with pytest.raises(CUT_OFF):
+        driver.run(bench.place, drain_outbox)
 
     bench.assert_whole()
 
@@ -84,7 +85,7 @@ def test_an_answer_that_comes_after_the_job_was_taken_over_changes_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, address: str, sender: type[Any]
 ) -> None:
     bench.open_tests(address)
-    _let_others_work_after(bench, monkeypatch, sender, "send", cut_off=True)
+    _let_others_work_after(bench, monkeypatch, sender, "send")
 
     with pytest.raises(CUT_OFF):
         driver.run(bench.place, drain_outbox)
@@ -109,10 +110,8 @@ def test_a_draft_is_not_sent_when_its_job_was_taken_over(bench: Bench, monkeypat
     bench.assert_whole()
 
 
-def _let_others_work_after(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, sender: type[Any], name: str, cut_off: bool = False
-) -> None:
-    """Hold the first such call up until another process has done everything there is to do."""
+def _let_others_work_after(bench: Bench, monkeypatch: pytest.MonkeyPatch, sender: type[Any], name: str) -> None:
+    """Hold the first such call up, its worker cut off, until another process has done everything there is to do."""
     call: Callable[..., Any] = getattr(sender, name)
     calls: list[str] = []
 
@@ -120,8 +119,7 @@ def _let_others_work_after(
         answer = await call(self, *arguments)
         calls.append(name)
         if len(calls) == 1:
-            if cut_off:
-                _cut_off_workers(bench)
+            _cut_off_workers(bench)
             bench.live_on()
         return answer
 
