@@ -34,6 +34,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentE
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
 from placement_pipeline.domain.seeds import SeedMailbox
+from placement_pipeline.domain.sweep_plan import SweepPlan
 from placement_pipeline.domain.words import (
     MailProvider,
     Placement,
@@ -176,11 +177,13 @@ class Sweeps(_Section):
         ages: of a test, counted from its last send; the last one is the deadline that closes it.
         late: how long after that a probe that did not show up is still recognised, as delayed.
         gap: between two sweeps of one seed, so that tests whose ages fall together share one.
+        patience: how long after the deadline a seed that cannot be read is tried again, before its probes are void.
     """
 
     ages: tuple[Duration, ...] = tuple(timedelta(minutes=m) for m in (2, 5, 15, 60, 1440))
     late: Duration = timedelta(days=7)
     gap: Duration = timedelta(minutes=1)
+    patience: Duration = timedelta(hours=1)
     seeds_at_once: int = Field(default=20, ge=1)
 
     @field_validator("ages")
@@ -189,6 +192,11 @@ class Sweeps(_Section):
         if not value or list(value) != sorted(set(value)):
             raise ValueError("ages must be one or more durations, each later than the one before")
         return value
+
+    @property
+    def plan(self) -> SweepPlan:
+        """The domain's view of this."""
+        return SweepPlan(self.ages, self.gap, self.patience)
 
 
 class Tests(_Section):

@@ -21,6 +21,9 @@ from placement_pipeline.connectors.sign_in import AccessToken, NotKeptError, Tok
 CONSUMERS = "consumers"
 """The tenant of personal accounts (Outlook.com): app-only access does not reach them."""
 
+# AADSTS90002 comes with 400, a domain that no tenant has with 400 or 404; anything else says nothing of the tenant.
+_TENANT_UNKNOWN = (400, 404)
+
 _log = logging.getLogger(__name__)
 
 
@@ -103,6 +106,9 @@ class MicrosoftApp:
         except (requests.RequestException, msal.exceptions.MsalError, RuntimeError):
             raise unreachable from None
         except ValueError:
+            # msal's word for every answer to the question for the tenant's endpoints that is no such list.
+            if self._session.last_status not in _TENANT_UNKNOWN:
+                raise unreachable from None
             raise SignInError(
                 "sign_in_refused",
                 "tenant_unknown",

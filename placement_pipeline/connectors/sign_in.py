@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import requests
 
-from placement_pipeline.connectors.http import TIMEOUT_SECONDS
+from placement_pipeline.connectors.errors import ReadError
+from placement_pipeline.connectors.http import RETRIED_READ, TIMEOUT_SECONDS
 
 _EARLY_SECONDS = 120.0
 
@@ -91,11 +92,15 @@ class TokenSource:
         async with self._lock:
             if self._value is None or self._clock() >= self._good_until:
                 asked_at = self._clock()
-                fresh = await asyncio.to_thread(self._fetch)
+                # Asking again is safe: the endpoint gives another token, and takes nothing away.
+                fresh = await RETRIED_READ(_may_pass, self._in_thread)
                 self._value = fresh.value
                 # A short-lived token is still used for half its life rather than fetched for every call.
                 self._good_until = asked_at + max(fresh.lifetime_seconds - _EARLY_SECONDS, fresh.lifetime_seconds / 2)
             return self._value
+
+    async def _in_thread(self) -> AccessToken:
+        return await asyncio.to_thread(self._fetch)
 
     def forget(self, value: str) -> None:
         """Let go of a token the provider no longer takes; a newer one stays."""
@@ -103,11 +108,19 @@ class TokenSource:
             self._value = None
 
 
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, ReadError) and error.code == "unreachable"
+
+
 class TokenSession(requests.Session):
     """The blocking session token libraries speak through: bounded waits, environment ignored.
 
     ``REQUESTS_CA_BUNDLE`` would beat the configured CA (measured with msal), and a proxy of
     the environment would see client secrets.
+
+    Attributes:
+        last_status: of the last answer; None where the last question had none. Libraries
+            turn some answers into exceptions that do not tell it.
     """
 
     def __init__(self, ca_bundle: Path | None) -> None:
@@ -116,8 +129,12 @@ class TokenSession(requests.Session):
         # A grant is asked for once an hour: a kept connection would only go stale, and outlive its owner.
         self.headers["Connection"] = "close"
         self.verify = str(ca_bundle) if ca_bundle else True
+        self.last_status: int | None = None
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """As ``requests``, with a timeout where none is given."""
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_SECONDS
-        return super().send(request, **kwargs)
+        self.last_status = None
+        response = super().send(request, **kwargs)
+        self.last_status = response.status_code
+        return response

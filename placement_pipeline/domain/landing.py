@@ -4,7 +4,7 @@ The raw location is stored; these rules can change and be run again over stored 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from placement_pipeline.domain.words import Placement, ProviderFamily
 
@@ -153,26 +153,3 @@ def void_broken_seeds(
         else placement
         for seed_id, placement in placements.items()
     }
-
-
-def wants_sweep(
-    last_sent_at: datetime, last_swept_at: datetime | None, ages: Sequence[timedelta], gap: timedelta, now: datetime
-) -> bool:
-    """Whether a test wants a seed looked into now.
-
-    Args:
-        last_sent_at: the test's last send.
-        last_swept_at: the seed's latest sweep, whichever test it was for.
-        ages: rising ages of a test at which its seeds are looked into.
-        gap: the least time between two sweeps of a seed.
-        now: aware.
-    """
-    if last_swept_at is not None and now < last_swept_at + gap:
-        return False
-    reached = [last_sent_at + age for age in ages if last_sent_at + age <= now]
-    return bool(reached) and (last_swept_at is None or last_swept_at < reached[-1])
-
-
-def is_last_sweep(ages: Sequence[timedelta], last_sent_at: datetime, swept_at: datetime) -> bool:
-    """Whether a sweep at this moment is the one after which nothing more is waited for."""
-    return swept_at >= last_sent_at + ages[-1]

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Cursor, Reading
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.domain.landing import is_last_sweep, land, land_late, place_unseen, wants_sweep
+from placement_pipeline.domain.landing import land, land_late, place_unseen
 from placement_pipeline.domain.words import Placement, Route, SendState
 from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.access import Access
@@ -33,14 +33,14 @@ _SLACK = timedelta(days=1)
 
 def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list[str]:
     """Configured seeds that some open test wants looked into now, by id. One short read: the sensor calls it."""
-    ages, gap = settings.sweeps.ages, settings.sweeps.gap
+    sweep_plan = settings.sweeps.plan
     configured = {seed.id for seed in settings.seeds}
     swept = sightings.last_sweeps(connection)
     return sorted(
         seed_id
-        for seed_id, moments in sightings.load_sent_by_age(connection, ages, now).items()
+        for seed_id, moments in sightings.load_sent_by_age(connection, sweep_plan.ages, now).items()
         if seed_id in configured
-        and any(wants_sweep(last_sent_at, swept.get(seed_id), ages, gap, now) for last_sent_at in moments)
+        and any(sweep_plan.wants(last_sent_at, swept.get(seed_id), now) for last_sent_at in moments)
     )
 
 
@@ -78,6 +78,7 @@ class _SeedSweep:
         self, place: Workplace, access: Access, seed: Seed, senders: frozenset[str], counts: Counter[str]
     ) -> None:
         self._place, self._access, self._seed = place, access, seed
+        self._plan = place.settings.sweeps.plan
         self._senders = senders
         self._counts = counts
 
@@ -145,7 +146,7 @@ class _SeedSweep:
             return self._sight_found(probe.test_id, probe.found) if record.is_read else None
         if probe.last_sent_at is None:
             return None
-        is_last = is_last_sweep(self._place.settings.sweeps.ages, probe.last_sent_at, record.swept_at)
+        is_last = self._plan.is_last(probe.last_sent_at, record.swept_at, is_read=record.is_read)
         if probe.state is SendState.SENT:
             return Sighting(probe.test_id, place_unseen(is_seed_read=record.is_read, is_last=is_last), None, None)
         if probe.route is Route.CRM and is_last:
@@ -158,7 +159,7 @@ class _SeedSweep:
         assert probe.found is not None
         assert probe.last_sent_at is not None
         found = self._sight_found(probe.test_id, probe.found)
-        deadline = probe.last_sent_at + self._place.settings.sweeps.ages[-1]
+        deadline = probe.last_sent_at + self._plan.ages[-1]
         return replace(found, placement=land_late(found.placement, probe.found.received_at, deadline))
 
     def _sight_found(self, test_id: str, found: FoundMessage) -> Sighting:
@@ -176,5 +177,5 @@ class _SeedSweep:
 def _close_done(place: Workplace) -> int:
     configured = [seed.id for seed in place.settings.seeds]
     with place.engine.begin() as connection:
-        done = plan.find_done(connection, configured, place.settings.sweeps.ages[-1])
+        done = plan.find_done(connection, configured, place.settings.sweeps.plan)
         return plan.close_tests(connection, done, place.now())

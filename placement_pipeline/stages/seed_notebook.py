@@ -103,7 +103,7 @@ class TableNotebook(SeedNotebook):
         return NewMessage(
             message_id=message.provider_message_id,
             test_id=match.test_id,
-            received_at=message.received_at,
+            received_at=self._received_at(message),
             internet_message_id=message.internet_message_id,
             found_by=match.found_by,
             sent_via=read_sent_via(fields, sync_mode) if message.raw else None,
@@ -113,12 +113,16 @@ class TableNotebook(SeedNotebook):
             raw=message.raw,
         )
 
+    def _received_at(self, message: SeenMessage) -> datetime | None:
+        """By our clock, as every other moment of a probe is."""
+        return self._clock.ours(message.received_at) if message.received_at else None
+
     def _mark_arrived(self, connection: Connection, arrived: Mapping[str, SeenMessage]) -> None:
         found = [
             Outcome(
                 job,
                 next_state(News.SEEN, 0, self._place.settings.tests.max_attempts),
-                job.handed_over_at or arrived[job.test_id].received_at or self._swept_at,
+                job.handed_over_at or self._received_at(arrived[job.test_id]) or self._swept_at,
                 internet_message_id=arrived[job.test_id].internet_message_id,
                 resolved_by="seed",
             )

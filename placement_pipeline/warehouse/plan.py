@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from placement_pipeline.domain.plan import KnownTest, PlannedTest
 from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.seeds import SeedMailbox
+from placement_pipeline.domain.sweep_plan import SweepPlan
 from placement_pipeline.domain.template import MailTemplate
 from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
 from placement_pipeline.warehouse import tables
@@ -260,20 +261,32 @@ def stop_test(connection: Connection, test_id: str, code: str, detail: str, now:
     )
 
 
-def find_done(connection: Connection, configured: Collection[str], deadline: timedelta) -> list[str]:
-    """Open tests that owe no send and whose every seed was swept after the deadline.
+def find_done(connection: Connection, configured: Collection[str], sweep_plan: SweepPlan) -> list[str]:
+    """Open tests that owe no send and whose every seed has had its last sweep (``SweepPlan.is_last``).
 
     A job that is still unknown then stays unknown: it is in no rate, and the score counts it as pending.
 
     Args:
         connection: to read on.
         configured: ids of the seeds that are still looked into.
-        deadline: after the last send.
+        sweep_plan: which sweep is the last.
     """
     tests, jobs, sweeps = tables.placement_tests, tables.send_jobs, tables.sweeps
-    last = select(sweeps.c.seed_id, func.max(sweeps.c.swept_at).label("at")).group_by(sweeps.c.seed_id).subquery()
+    last = (
+        select(
+            sweeps.c.seed_id,
+            func.max(sweeps.c.swept_at).filter(sweeps.c.is_read).label("read_at"),
+            func.max(sweeps.c.swept_at).label("tried_at"),
+        )
+        .group_by(sweeps.c.seed_id)
+        .subquery()
+    )
+    deadline = tests.c.last_sent_at + sweep_plan.ages[-1]
     is_owed = and_(tests.c.route == Route.MAILBOX, jobs.c.state.in_([SendState.PLANNED, SendState.SENDING]))
-    is_swept = func.coalesce(last.c.at >= tests.c.last_sent_at + deadline, False)
+    is_swept = or_(
+        func.coalesce(last.c.read_at >= deadline, False),
+        func.coalesce(last.c.tried_at >= deadline + sweep_plan.patience, False),
+    )
     waits = (
         select(jobs.c.test_id)
         .outerjoin(last, last.c.seed_id == jobs.c.seed_id)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Connection, Interval, Row, Select, and_, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from placement_pipeline.domain.sweep_plan import LastSweep
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
@@ -162,11 +163,15 @@ def _awaited_probe(row: Row[Any]) -> AwaitedProbe:
     return AwaitedProbe(row.test_id, SendState(row.state), Route(row.route), row.last_sent_at, found)
 
 
-def last_sweeps(connection: Connection) -> dict[str, datetime]:
-    """When each seed was last swept, read or not."""
+def last_sweeps(connection: Connection) -> dict[str, LastSweep]:
+    """Each seed's latest sweep."""
     table = tables.sweeps
-    query = select(table.c.seed_id, func.max(table.c.swept_at)).group_by(table.c.seed_id)
-    return dict(connection.execute(query).tuples().all())
+    query = (
+        select(table.c.seed_id, table.c.swept_at, table.c.is_read)
+        .distinct(table.c.seed_id)
+        .order_by(table.c.seed_id, table.c.swept_at.desc())
+    )
+    return {row.seed_id: LastSweep(row.swept_at, row.is_read) for row in connection.execute(query)}
 
 
 def begin_sweep(connection: Connection, sweep: SweepRecord) -> int:

@@ -374,6 +374,16 @@ async def test_a_wrong_setting_of_the_microsoft_app_is_told_by_its_code(
     assert (error.code, error.provider_code) == (code, provider_code)
 
 
+@pytest.mark.parametrize("status", [401, 403, 429])
+async def test_a_refused_question_for_the_endpoints_does_not_call_the_tenant_unknown(
+    doors: Doors, trouble: Callable[..., None], status: int
+) -> None:
+    trouble("microsoft.discovery", "status", status=status)
+    with pytest.raises(ReadError) as caught:
+        await doors.microsoft_app().app_only().token()
+    assert caught.value.code == "unreachable"
+
+
 @pytest.mark.parametrize("operation", ["microsoft.token", "microsoft.discovery"])
 @pytest.mark.parametrize("behaviour", ["status", "drop_after"])
 async def test_a_microsoft_authority_in_trouble_is_no_refusal(

@@ -16,7 +16,7 @@ from sqlalchemy import Table, make_url, select
 from placement_pipeline.domain.landing import ARRIVED
 from placement_pipeline.domain.plan import Request
 from placement_pipeline.domain.roster import mailbox_id_of
-from placement_pipeline.domain.words import ProviderFamily, Scope, SendState, TestState
+from placement_pipeline.domain.words import ProviderFamily, Route, Scope, SendState, TestState
 from placement_pipeline.stages.planning import plan_month
 from placement_pipeline.stages.roster import refresh_roster
 from placement_pipeline.stages.workplace import Workplace
@@ -43,6 +43,7 @@ _PROCESSES.set_forkserver_preload(["tests.e2e.driver"])
 _QUICK = {
     "PLACEMENT_TESTS__RESOLVE_WAIT": "0.1s",
     "PLACEMENT_SWEEPS__GAP": "0s",
+    "PLACEMENT_SWEEPS__PATIENCE": "1m",
     "PLACEMENT_SWEEPS__AGES": '["0.1s", "0.4s"]',
 }
 
@@ -131,8 +132,11 @@ class Bench:
         """How many jobs are sent, and those that are neither sent nor refused, with the reason that is shown.
 
         The world and the rows must agree: what is sent was taken once, and nothing else was taken.
+        Mail that the CRM sent carries no token, so of it the rows alone speak.
         """
-        jobs, taken = self.rows(tables.send_jobs), self.times_taken()
+        crm = {test["test_id"] for test in self.rows(tables.placement_tests) if test["route"] == Route.CRM}
+        jobs = [job for job in self.rows(tables.send_jobs) if job["test_id"] not in crm]
+        taken = self.times_taken()
         sent = {job["token"] for job in jobs if job["state"] == SendState.SENT}
         assert {token: count for token, count in taken.items() if token in sent} == dict.fromkeys(sent, 1)
         open_ended = [job for job in jobs if job["state"] not in (SendState.SENT, SendState.REFUSED)]

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -115,7 +114,21 @@ def carry_on(place: Workplace, seconds: float | None = None) -> Counter[str]:
     Raises:
         TimeoutError: tests are still open.
     """
-    return run(place, partial(_follow, seconds=seconds or _PATIENCE_SECONDS))
+    deadline = time.monotonic() + (seconds or _PATIENCE_SECONDS)
+    counts: Counter[str] = Counter()
+    while has_open_tests(place):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"tests are still open: {states(place)}")
+        is_due = False
+        for has_work, stage in ((has_sends_due, drain_outbox), (seeds_due, collect_seeds)):
+            if has_work(place):
+                is_due = True
+                counts += run(place, stage)
+        if not is_due:
+            time.sleep(_TICK_SECONDS)
+            if isinstance(place.now, Clock):
+                place.now.ahead += _STRIDE
+    return counts
 
 
 def send_all(place: Workplace) -> None:
@@ -142,24 +155,6 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(_TICK_SECONDS)
-
-
-async def _follow(place: Workplace, access: Access, seconds: float) -> Counter[str]:
-    deadline = time.monotonic() + seconds
-    counts: Counter[str] = Counter()
-    while has_open_tests(place):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"tests are still open: {states(place)}")
-        is_due = False
-        for has_work, stage in ((has_sends_due, drain_outbox), (seeds_due, collect_seeds)):
-            if has_work(place):
-                is_due = True
-                counts += await stage(place, access)
-        if not is_due:
-            await asyncio.sleep(_TICK_SECONDS)
-            if isinstance(place.now, Clock):
-                place.now.ahead += _STRIDE
-    return counts
 
 
 def run(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[Counter[str]]]) -> Counter[str]:

@@ -8,7 +8,7 @@ storm's number, so a storm that fails can be made again.
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -45,12 +45,13 @@ SENDS = {
     ANNA: ("google.token", "gmail.messages.send"),
     MIA: ("microsoft.discovery", "microsoft.token", "graph.messages.create", "graph.messages.send"),
 }
+TOKEN_ENDPOINTS = ("google.token", "microsoft.token")
 LOOK_UPS = {
     ANNA: ("gmail.messages.send", ("gmail.messages.list", "gmail.messages.get")),
     MIA: ("graph.messages.send", ("graph.messages.get",)),
 }
 SWEEPS = (
-    *("google.token", "gmail.getProfile", "gmail.messages.list", "gmail.messages.get", "gmail.history.list"),
+    *("google.token", "gmail.messages.list", "gmail.messages.get", "gmail.history.list"),
     *("microsoft.token", "graph.messages.delta", "graph.messages.raw"),
     *("imap.login", "imap.list", "imap.select", "imap.fetch"),
 )
@@ -67,7 +68,7 @@ def impatient() -> Iterator[None]:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("address", SENDS)
 def test_a_fault_at_each_step_of_a_send_doubles_and_loses_nothing(bench: Bench, address: str, fault: str) -> None:
-    for step in SENDS[address]:
+    for step in _steps(SENDS[address], fault):
         hits = bench.hits()
         bench.world.trouble(step, count=1, **FAULTS[fault])
         bench.open_tests(address)
@@ -98,11 +99,11 @@ def test_a_fault_while_a_lost_answer_is_looked_up_doubles_and_loses_nothing(
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_at_each_step_of_a_sweep_doubles_and_loses_nothing(bench: Bench, fault: str) -> None:
-    for step in SWEEPS:
+    for step in _steps(SWEEPS, fault):
         hits = bench.hits()
         bench.open_tests(ANNA, MIA)
         driver.send_all(bench.place)
-        bench.world.trouble(step, count=2, **FAULTS[fault])
+        bench.world.trouble(step, count=1, **FAULTS[fault])
 
         driver.carry_on(bench.place)
 
@@ -120,8 +121,9 @@ def test_a_clock_that_is_wrong_by_an_hour_doubles_and_loses_nothing(bench: Bench
 
     driver.carry_on(bench.place)
 
-    assert bench.accounts() == (3 * SEEDS, [])
+    assert bench.accounts() == (2 * SEEDS, [])
     assert {job["state"] for job in bench.rows(tables.send_jobs)} == {SendState.SENT}
+    assert {history.last for history in bench.histories()} <= ARRIVED
 
 
 def test_a_cursor_that_expired_costs_calls_and_loses_nothing(bench: Bench) -> None:
@@ -187,6 +189,11 @@ def test_a_storm_of_a_hundred_faults_doubles_and_loses_nothing(bench: Bench, num
     assert lost == set(), storm.told()
 
 
+def _steps(steps: Sequence[str], fault: str) -> list[str]:
+    """The steps that can meet a fault: a token endpoint that answers 401 refuses the grant, which is another matter."""
+    return [step for step in steps if fault != "expired_token" or step not in TOKEN_ENDPOINTS]
+
+
 class _Storm:
     """Faults drawn at random, on tests that are opened again and again."""
 
@@ -222,8 +229,8 @@ class _Storm:
     def _trouble_the_wire(self) -> None:
         for _ in range(6):
             step = self._draw.choice((*SENDS[ANNA], *SENDS[MIA], *SWEEPS, "gmail.*", "graph.*"))
-            fault = self._draw.choice(tuple(FAULTS.values()))
-            self._bench.world.trouble(step, count=self._draw.randint(1, 4), probability=0.5, **fault)
+            fault = self._draw.choice(tuple(name for name in FAULTS if step in _steps([step], name)))
+            self._bench.world.trouble(step, count=self._draw.randint(1, 4), probability=0.5, **FAULTS[fault])
 
     def _strike(self) -> None:
         match self._draw.choice(("kill", "cut", "expire", "nothing")):

@@ -143,6 +143,25 @@ def test_what_a_broken_sweep_had_kept_is_not_lost_and_not_told_before_a_whole_on
     assert placements(engine) == [(Placement.SPAM, "junkemail")]
 
 
+def test_a_test_is_not_closed_by_a_seed_that_cannot_be_read_before_the_patience_is_over(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    patience = SETTINGS.sweeps.patience
+    assert collect(engine, mailbox, AGES[-1])["closed_tests"] == 0
+    assert collect(engine, mailbox, AGES[-1] + patience / 2)["failed_sweeps"] == 1
+    assert collect(engine, mailbox, AGES[-1] + patience)["closed_tests"] == 1
+
+
+def test_a_seed_that_can_be_read_again_after_the_deadline_closes_the_test(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    collect(engine, mailbox, AGES[-1])
+    mailbox.is_broken = False
+
+    assert collect(engine, mailbox, AGES[-1] + SETTINGS.sweeps.patience / 2)["closed_tests"] == 1
+    assert placements(engine) == [(Placement.SPAM, "junkemail")]
+
+
 @pytest.mark.parametrize(
     ("received_at", "expected"), [(NOW + AGES[-1], Placement.SPAM), (NOW + AGES[-1] * 2, Placement.DELAYED)]
 )

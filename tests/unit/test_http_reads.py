@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -9,6 +10,8 @@ import stamina
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError
+
+MOMENT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 URL = "https://api.provider.example/x"
 
@@ -148,3 +151,13 @@ async def test_calls_made_together_answer_in_the_order_asked() -> None:
         return value
 
     assert await http.together(answer(value) for value in (3, 1, 2)) == [3, 1, 2]
+
+
+@pytest.mark.parametrize(("ahead_seconds", "is_mended"), [(3600, True), (-3600, True), (59, False), (None, False)])
+def test_a_providers_moment_is_told_by_our_clock_where_ours_is_wrong(
+    ahead_seconds: float | None, is_mended: bool
+) -> None:
+    watch = http.ClockWatch(lambda: MOMENT)
+    watch.ahead = None if ahead_seconds is None else timedelta(seconds=ahead_seconds)
+    expected = MOMENT - timedelta(seconds=ahead_seconds or 0) if is_mended else MOMENT
+    assert watch.ours(MOMENT) == expected

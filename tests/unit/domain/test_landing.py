@@ -1,5 +1,4 @@
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,18 +8,15 @@ from placement_pipeline.domain.landing import (
     ARRIVED,
     RESOLVED,
     VOID,
-    is_last_sweep,
     land,
     land_late,
     place_unseen,
     void_broken_seeds,
-    wants_sweep,
 )
 from placement_pipeline.domain.words import Placement, ProviderFamily
 
 SENT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 AGES = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 15, 60, 1440))
-GAP = timedelta(minutes=1)
 
 placements = st.sampled_from(Placement)
 seed_placements = st.dictionaries(st.sampled_from(["gmail-01", "gmail-02", "outlook-01", "gmx-01"]), placements)
@@ -162,63 +158,3 @@ def test_taking_broken_seeds_out_changes_nothing_but_missing_ones(
 @given(seed_placements)
 def test_without_a_control_mailbox_what_is_missing_stays_missing(mine: dict[str, Placement]) -> None:
     assert void_broken_seeds(mine, {}, ()) == mine
-
-
-def test_a_seed_is_looked_into_at_every_age_and_not_before_the_first() -> None:
-    assert not wants_sweep(SENT, None, AGES, GAP, SENT + AGES[0] - timedelta(seconds=1))
-    for age, following in pairwise(AGES):
-        assert wants_sweep(SENT, None, AGES, GAP, SENT + age)
-        assert not wants_sweep(SENT, SENT + age, AGES, GAP, SENT + following - timedelta(seconds=1))
-        assert wants_sweep(SENT, SENT + age, AGES, GAP, SENT + following)
-
-
-def test_a_sweep_for_an_earlier_test_does_not_serve_a_later_send() -> None:
-    assert wants_sweep(SENT, SENT - timedelta(minutes=1), AGES, GAP, SENT + AGES[0])
-
-
-def test_a_seed_rests_between_two_sweeps_and_one_late_sweep_serves_all_ages_it_is_late_for() -> None:
-    late = SENT + timedelta(minutes=20)
-    assert not wants_sweep(SENT, late - timedelta(seconds=30), (*AGES[:3], timedelta(minutes=20)), GAP, late)
-    assert wants_sweep(SENT, late - GAP, (*AGES[:3], timedelta(minutes=20)), GAP, late)
-    assert not wants_sweep(SENT, late, AGES, GAP, SENT + timedelta(minutes=59))
-    assert wants_sweep(SENT, late, AGES, GAP, SENT + timedelta(minutes=60))
-
-
-age_lists = st.lists(st.timedeltas(timedelta(0), timedelta(days=2)), min_size=1, max_size=6, unique=True).map(sorted)
-spans = st.timedeltas(timedelta(0), timedelta(days=3))
-
-
-@given(age_lists, spans, spans)
-def test_a_sweep_that_was_wanted_is_served_by_making_it(
-    ages: list[timedelta], elapsed: timedelta, later: timedelta
-) -> None:
-    now = SENT + elapsed
-    if wants_sweep(SENT, None, ages, timedelta(0), now):
-        assert not wants_sweep(SENT, now, ages, timedelta(0), now)
-    unreached = [age for age in ages if elapsed < age <= elapsed + later]
-    assert wants_sweep(SENT, now, ages, timedelta(0), now + later) is bool(unreached)
-
-
-@given(age_lists, spans, spans)
-def test_once_the_last_age_is_reached_a_sweep_is_wanted_exactly_until_the_last_one_is_made(
-    ages: list[timedelta], swept: timedelta, later: timedelta
-) -> None:
-    now = SENT + ages[-1] + GAP + swept + later
-    is_wanted = wants_sweep(SENT, SENT + swept, ages, GAP, now)
-    assert is_wanted is not is_last_sweep(ages, SENT, SENT + swept)
-
-
-@given(age_lists, st.timedeltas(timedelta(seconds=1), timedelta(hours=2)))
-def test_following_the_ages_ends_with_the_last_sweep(ages: list[timedelta], tick: timedelta) -> None:
-    swept: list[datetime] = []
-    now = SENT
-    for _ in range(len(ages) + 1):
-        due = next((SENT + age for age in ages if not swept or SENT + age > swept[-1]), None)
-        if due is None:
-            break
-        now = max(now, due) + tick
-        assert wants_sweep(SENT, swept[-1] if swept else None, ages, timedelta(0), now)
-        swept.append(now)
-    assert is_last_sweep(ages, SENT, swept[-1])
-    assert not any(is_last_sweep(ages, SENT, moment) for moment in swept[:-1])
-    assert len(swept) <= len(ages)
