@@ -233,12 +233,17 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Hist
     first = (
         select(placements.c.placement)
         .where(is_job, placements.c.message_id_provider.is_not(None))
-        .order_by(placements.c.sweep_id)
+        .order_by(placements.c.observed_at, placements.c.sweep_id)
         .limit(1)
         .scalar_subquery()
     )
     last = (
-        select(placements.c.placement).where(is_job).order_by(placements.c.sweep_id.desc()).limit(1).scalar_subquery()
+        select(placements.c.placement)
+        .where(is_job)
+        # A sweep that was slow is stored after one that began later and saw more.
+        .order_by(placements.c.observed_at.desc(), placements.c.sweep_id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
     copies = (
         select(func.count(func.distinct(func.coalesce(messages.c.internet_message_id, messages.c.message_id_provider))))

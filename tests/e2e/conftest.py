@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -87,6 +88,14 @@ class Bench:
         process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death, ahead))
         process.start()
         return process
+
+    def catch_up(self) -> None:
+        """Set this bench's clock to where the processes that have ended had set theirs."""
+        assert isinstance(self.place.now, Clock)
+        told = [job["handed_over_at"] for job in self.rows(tables.send_jobs)]
+        told += [sweep["swept_at"] for sweep in self.rows(tables.sweeps)]
+        lead = max((moment for moment in told if moment), default=self.place.now()) - self.place.now()
+        self.place.now.ahead += max(lead, timedelta())
 
     def die_at(self, point: Point, number: int = 1) -> None:
         """Let a process run until its death."""

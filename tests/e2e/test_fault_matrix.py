@@ -27,6 +27,10 @@ from tests.e2e import driver
 from tests.e2e.conftest import ANNA, ANNAS_ALIAS, CRM_MAILBOXES, MIA, SEEDS, Bench
 from tests.e2e.driver import Clock, Death, Point
 
+#: Where a probe that arrived is not accounted for. A seed that could not be read in time is void and says so, and what
+#: is found in it afterwards is late, as far as a clock that is wrong can tell.
+LOST = set(Placement) - ARRIVED - {Placement.SPAM, Placement.SEED_BROKEN, Placement.DELAYED}
+
 STORMS = 10
 FAULTS_A_STORM = 100
 
@@ -180,13 +184,12 @@ def test_a_storm_of_a_hundred_faults_doubles_and_loses_nothing(bench: Bench, num
 
     sent, left = bench.accounts()
     assert left == [], storm.told()
-    assert sent == storm.planned * SEEDS, storm.told()
-    lost = {
-        (history.seed_id, history.last)
-        for history in bench.histories()
-        if history.last not in ARRIVED | {Placement.SPAM}
-    }
-    assert lost == set(), storm.told()
+    refused = [job["outcome_code"] for job in bench.rows(tables.send_jobs) if job["state"] == SendState.REFUSED]
+    assert sent + len(refused) == storm.planned * SEEDS, storm.told()
+    assert set(refused) <= {"attempts_exhausted"}, storm.told()
+    assert sent > len(refused) * SEEDS, storm.told()
+    lost = [(one.seed_id, one.last) for one in bench.histories() if one.state is SendState.SENT and one.last in LOST]
+    assert lost == [], storm.told()
 
 
 def _steps(steps: Sequence[str], fault: str) -> list[str]:
@@ -200,7 +203,8 @@ class _Storm:
     def __init__(self, bench: Bench, draw: random.Random) -> None:
         self._bench, self._draw = bench, draw
         self._hits_before = bench.hits()
-        self._others: Counter[str] = Counter()
+        _clock(bench).ahead = timedelta(hours=draw.choice((-1, 0, 1)))
+        self._others = Counter(wrong_clock=int(_clock(bench).ahead != timedelta()))
         self.planned = 0
 
     @property
@@ -215,19 +219,18 @@ class _Storm:
     def rage(self) -> None:
         """Open tests, let everything go wrong while they are sent and swept, and then let them come to their end."""
         bench, draw = self._bench, self._draw
-        _clock(bench).ahead = timedelta(hours=draw.choice((-1, 0, 1)))
-        self._others["wrong_clock"] += _clock(bench).ahead != timedelta()
         addresses = draw.sample((ANNA, ANNAS_ALIAS, MIA), draw.randint(1, 3))
         bench.open_tests(*addresses)
         self.planned += len(addresses)
-        for _ in range(draw.randint(1, 3)):
+        while driver.has_open_tests(bench.place) and self.done < FAULTS_A_STORM:
             self._trouble_the_wire()
             self._strike()
+            bench.catch_up()
         bench.world.calm()
         _carry_on_whatever_happens(bench)
 
     def _trouble_the_wire(self) -> None:
-        for _ in range(6):
+        for _ in range(10):
             step = self._draw.choice((*SENDS[ANNA], *SENDS[MIA], *SWEEPS, "gmail.*", "graph.*"))
             fault = self._draw.choice(tuple(name for name in FAULTS if step in _steps([step], name)))
             self._bench.world.trouble(step, count=self._draw.randint(1, 4), probability=0.5, **FAULTS[fault])
@@ -235,7 +238,6 @@ class _Storm:
     def _strike(self) -> None:
         match self._draw.choice(("kill", "cut", "expire", "nothing")):
             case "kill":
-                # From the machine's own clock: a process knows nothing of ours.
                 dying = self._bench.start(Death(self._draw.choice(tuple(Point)), self._draw.randint(1, 4)))
                 dying.join(30)
                 self._others["killed"] += dying.exitcode != 0
