@@ -23,7 +23,7 @@ from placement_pipeline.connectors.errors import SeedReadError, told_of_the_seed
 from placement_pipeline.connectors.imap_answers import Fetched, State
 from placement_pipeline.connectors.imap_folders import choose_folders
 from placement_pipeline.connectors.imap_wire import Connection, Listed, RefusedTokenError, Server, SignIn, connect
-from placement_pipeline.connectors.mail import Cursor, Envelope, Location, Reading, SeedNotebook, SeenMessage
+from placement_pipeline.connectors.mail import Cursor, Doubt, Envelope, Location, Reading, SeedNotebook, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.mime import read_address, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
@@ -85,7 +85,10 @@ class ImapSeedReader:
         junk = [folder.name for folder, location in chosen if location.folder == "junk"]
         counted = f"{len(chosen)} folder{'' if len(chosen) == 1 else 's'}"
         if not junk:
-            return f"{counted}, but none is known as Junk: mail in it would count as moved by a rule; tell us its name"
+            return Doubt(
+                f"{counted}, but none is known as Junk: what lies in it would count as moved by a rule; let the seed's "
+                "provider mark the folder as \\Junk, or report its name"
+            )
         names = ", ".join(name for name in junk if "@" not in name)
         return f"{counted}, Junk is {names or 'among them'}"
 

@@ -104,6 +104,12 @@ class ScopedGrant(Protocol):
         ...
 
 
+class Doubt(str):
+    """What was proven of a mailbox, and something of it that a person should look at."""
+
+    __slots__ = ()
+
+
 class Sender(Protocol):
     """One rep's mailbox, as something that sends."""
 
@@ -136,7 +142,7 @@ class Sender(Protocol):
         """Show with one cheap call that the mailbox can be signed in to; nothing is sent.
 
         Returns:
-            One short line about what was proven.
+            One short line about what was proven; a ``Doubt`` where that is not all well.
 
         Raises:
             SignInError: the sign-in is refused, or lacks what sending and looking up need.
@@ -282,7 +288,7 @@ class SeedReader(Protocol):
         """Show with one cheap call that the seed can be signed in to and read.
 
         Returns:
-            One short line about what was proven.
+            One short line about what was proven; a ``Doubt`` where that is not all well.
 
         Raises:
             SignInError: the sign-in is refused, or lacks what reading needs.

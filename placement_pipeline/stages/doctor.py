@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
-from placement_pipeline.connectors.mail import ScopedGrant
+from placement_pipeline.connectors.mail import Doubt, ScopedGrant
 from placement_pipeline.connectors.roster_file import read_roster_file
 from placement_pipeline.domain.auth.dns import CannotTell, Resolver
 from placement_pipeline.domain.reputation.answers import ListKind
@@ -207,7 +207,9 @@ async def examine_seed(access: Access, seed: Seed) -> Line:
     subject = f"seed {seed.id}"
     try:
         reader = await access.seed_reader(seed)
-        line = Line(subject, Health.WELL, f"{seed.family}, {await reader.prove()}")
+        proven = await reader.prove()
+        health = Health.WARNING if isinstance(proven, Doubt) else Health.WELL
+        line = Line(subject, health, f"{seed.family}, {proven}")
         return await _with_spare_scopes(line, reader)
     except ConnectorError as error:
         return _complaint(subject, error)

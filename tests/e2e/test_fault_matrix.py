@@ -7,10 +7,12 @@ storm's number, so a storm that fails can be made again.
 """
 
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
@@ -239,19 +241,25 @@ class _Storm:
         match self._draw.choice(("kill", "cut", "expire", "nothing")):
             case "kill":
                 dying = self._bench.start(Death(self._draw.choice(tuple(Point)), self._draw.randint(1, 4)))
-                dying.join(30)
-                self._others["killed"] += dying.exitcode != 0
+                self._end(dying)
             case "cut":
                 working = self._bench.start()
                 _cut_all_connections(self._bench)
                 self._others["database_cut"] += 1
-                working.join(30)
+                self._end(working)
             case "expire":
                 self._bench.expire_cursors()
                 self._others["expired"] += 1
                 _carry_on_whatever_happens(self._bench, seconds=2)
             case "nothing":
                 _carry_on_whatever_happens(self._bench, seconds=2)
+
+    def _end(self, process: BaseProcess) -> None:
+        """Let a process work for some seconds, and kill it where it has not died or come to an end."""
+        process.join(4)
+        process.kill()
+        process.join()
+        self._others["killed"] += process.exitcode == -signal.SIGKILL
 
 
 def _carry_on_whatever_happens(bench: Bench, seconds: float | None = None) -> None:

@@ -11,8 +11,11 @@ import pytest
 
 from placement_pipeline.defs.instance import open_instance
 from placement_pipeline.defs.reporting import MONTH_OVER
+from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import Placement, ProviderFamily, ProviderGroup, TestState
 from placement_pipeline.settings import load_settings
+from placement_pipeline.stages.access import open_access
+from placement_pipeline.stages.doctor import Health, examine
 from tests.e2e.driver import open_place
 from tests.e2e.living_world import run_world
 from tests.e2e.month import FIXED, Month, Picture, play
@@ -48,6 +51,20 @@ def month(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
         environment.setenv("PLACEMENT_DAGSTER_URL", "")
         with open_instance(load_settings()) as instance, open_place() as place:
             yield play(world, place, instance)
+
+
+async def test_the_doctor_explains_each_broken_credential_in_one_line(month: Month) -> None:
+    broken = {mailbox_id_of(address) for address in ("emma.novak@acme.example", "hugo.martin@globex.example")}
+    with open_place() as place:
+        async with open_access(place.settings) as access:
+            told = [line async for line in examine(place, access) if line.health is not Health.WELL]
+
+    assert sorted(line.subject for line in told) == sorted([*(f"mailbox {one}" for one in broken), "seed regional-03"])
+    for line in told:
+        assert line.health is Health.ILL
+        assert "reconnect the mailbox" in line.message or "Check the seed's (app) password" in line.message
+        assert "\n" not in line.message
+        assert "@" not in line.message
 
 
 def test_every_probe_lands_where_its_fault_says(month: Month) -> None:
