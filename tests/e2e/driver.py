@@ -37,8 +37,11 @@ from placement_pipeline.warehouse.database import open_engine
 from placement_pipeline.warehouse.outbox import Outcome
 
 _PATIENCE_SECONDS = 20.0
+_LONGEST_RUN_SECONDS = 60.0
 _TICK_SECONDS = 0.02
 _STRIDE = timedelta(seconds=5)
+LONGEST_STRIDE = _STRIDE * (_PATIENCE_SECONDS / _TICK_SECONDS)
+"""How far a process can set its clock ahead while it has patience."""
 
 
 class Point(StrEnum):
@@ -161,7 +164,10 @@ def run(place: Workplace, stage: Callable[[Workplace, Access], Awaitable[Counter
     """Run one stage on an event loop of its own."""
 
     async def work() -> Counter[str]:
-        async with open_access(place.settings, place.now, open_token_store(place)) as access:
+        async with (
+            asyncio.timeout(_LONGEST_RUN_SECONDS),
+            open_access(place.settings, place.now, open_token_store(place)) as access,
+        ):
             return await stage(place, access)
 
     return asyncio.run(work())
