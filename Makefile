@@ -38,7 +38,7 @@ test: setup ## ruff, mypy and all tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --ignore=tests/benchmarks
+	$(BIN)/pytest --ignore=tests/benchmarks --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## what it costs, beside a floor or a peer: ratios, in a minute or two
 	$(BIN)/pytest tests/benchmarks -s

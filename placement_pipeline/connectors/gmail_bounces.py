@@ -36,12 +36,20 @@ class GmailBounceReader:
     async def read_bounces(self, since: datetime) -> list[bytes]:
         """As ``mail.BounceReader.read_bounces``; what came up to a day earlier is among them."""
         query = f"from:(mailer-daemon OR postmaster) {after(since - _CLOCK_SLACK)}"
+        notices: list[tuple[datetime, bytes]] = []
+        page: str | None = ""
         with http.understood(self._wire.who):
-            request = self._wire.messages.list(userId="me", maxResults=_MOST, q=query, includeSpamTrash=True)
-            listed = (await self._wire.read(request)).get("messages") or ()
-            found = await http.together(self._get(entry["id"]) for entry in listed)
-        dated = sorted((one for one in found if one is not None), key=lambda one: one[0], reverse=True)
-        return [raw for _, raw in dated if _is_notice(raw)]
+            # Google lists the newest first; what is no notice does not count towards the most.
+            while page is not None and len(notices) < _MOST:
+                request = self._wire.messages.list(
+                    userId="me", maxResults=_MOST, q=query, includeSpamTrash=True, pageToken=page or None
+                )
+                listed = await self._wire.read(request)
+                found = await http.together(self._get(entry["id"]) for entry in listed.get("messages") or ())
+                notices += [one for one in found if one is not None and _is_notice(one[1])]
+                page = listed.get("nextPageToken")
+        notices.sort(key=lambda one: one[0], reverse=True)
+        return [raw for _, raw in notices[:_MOST]]
 
     async def _get(self, message_id: str) -> tuple[datetime, bytes] | None:
         request = self._wire.messages.get(userId="me", id=message_id, format="raw")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from placement_pipeline.connectors import gmail_bounces
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.gmail_wire import GmailApi
 from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, GoogleGrant, GoogleToken
@@ -308,6 +309,22 @@ async def test_notices_of_failed_deliveries_are_read_whole_and_nothing_else(door
     assert second.token.encode() in notices[0], "newest first"
     assert all(b"Status: 5.1.1" in notice for notice in notices)
     assert await doors.gmail_bounces(WIDE).read_bounces(SINCE) == []
+
+
+async def test_other_mail_of_a_postmaster_does_not_crowd_a_notice_out(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gmail_bounces, "_MOST", 2)
+    probe = probe_to("nobody-4@nowhere.example", COLD)
+    await doors.gmail_sender(COLD).send(probe, no_draft)
+    for number in range(5):
+        chatter = (
+            f"From: Postmaster <postmaster@acme.example>\r\nTo: carl\r\nSubject: Rule {number}\r\n\r\nRead it.\r\n"
+        )
+        doors.sandbox.office.store.add(COLD, chatter.encode(), "inbox")
+    notices = await doors.gmail_bounces(COLD).read_bounces(SINCE)
+    assert any(probe.token.encode() in notice for notice in notices)
+    assert len(notices) <= 2
 
 
 @pytest.mark.parametrize("operation", ["gmail.messages.list", "gmail.messages.get"])
