@@ -10,6 +10,7 @@ from typing import Protocol
 import httpx
 
 from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.delivery_log import LogEntry
 
@@ -79,6 +80,18 @@ class SignedReader:
             self._tokens.forget(token)
             response = await self._once(url, params, await self._tokens.token())
         return response
+
+    def refusal(self, response: httpx.Response, code: str, remedy: str) -> ReadError:
+        """What a 4xx means: the log is refused, and where a right is lacking, how to grant it.
+
+        Args:
+            response: the answer.
+            code: the provider's own word for it; may be empty.
+            remedy: for a caller that is not let in.
+        """
+        said = f"HTTP {response.status_code} {code}".rstrip()
+        lacks_right = response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+        return ReadError("refused", f"{self.who} is refused ({said}){f'; {remedy}' if lacks_right else ''}")
 
     async def _once(self, url: str, params: Mapping[str, str] | None, token: str) -> httpx.Response:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}

@@ -89,14 +89,11 @@ class MessageTrace:
         return entries
 
     def _refusal(self, response: httpx.Response) -> ReadError:
-        said = f"HTTP {response.status_code} {_code(response)}".rstrip()
         remedy = (
-            "; grant the app ExchangeMessageTrace.Read.All in the seed's tenant, and make there the service principal "
+            "grant the app ExchangeMessageTrace.Read.All in the seed's tenant, and make there the service principal "
             "that the README names"
-            if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-            else ""
         )
-        return ReadError("refused", f"{self._reader.who} is refused ({said}){remedy}")
+        return self._reader.refusal(response, _code(response), remedy)
 
 
 def _entry(row: Mapping[str, Any]) -> LogEntry:

@@ -86,14 +86,11 @@ class WorkspaceLog:
         return entries
 
     def _refusal(self, response: httpx.Response) -> ReadError:
-        said = f"HTTP {response.status_code} {_reason(response)}".rstrip()
         remedy = (
-            "; authorise the service account for admin.reports.audit.readonly, and give delivery_log_admin the "
+            "authorise the service account for admin.reports.audit.readonly, and give delivery_log_admin the "
             "administrator privilege Reports"
-            if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-            else ""
         )
-        return ReadError("refused", f"{self._reader.who} is refused ({said}){remedy}")
+        return self._reader.refusal(response, _reason(response), remedy)
 
 
 def _entries(activity: Mapping[str, Any]) -> Iterator[LogEntry]:
