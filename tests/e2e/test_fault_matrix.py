@@ -117,6 +117,22 @@ def test_a_fault_at_each_step_of_a_sweep_doubles_and_loses_nothing(bench: Bench,
         assert bench.hits() > hits, step
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_at_every_step_of_collecting_what_the_crm_sent_loses_nothing(bench: Bench, fault: str) -> None:
+    hits = bench.hits()
+    bench.open_tests(CRM_MAILBOXES[1])
+    bench.world.send_sequence(CRM_MAILBOXES[1], [seed.address for seed in bench.place.settings.seeds])
+    for step in _steps(SWEEPS, fault):
+        bench.world.trouble(step, count=1, **FAULTS[fault])
+
+    driver.carry_on(bench.place)
+
+    assert {job["state"] for job in bench.rows(tables.send_jobs)} == {SendState.SENT}
+    assert {history.last for history in bench.histories()} <= ARRIVED
+    assert {history.copy_count for history in bench.histories()} == {1}
+    assert bench.hits() >= hits + len(bench.place.settings.seeds)
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_is_wrong_by_an_hour_doubles_and_loses_nothing(bench: Bench, hours: int) -> None:
     _clock(bench).ahead = timedelta(hours=hours)
