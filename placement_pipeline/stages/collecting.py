@@ -51,7 +51,7 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
         ``sweeps``, ``failed_sweeps``, ``calls``, ``messages``, probes by placement
         (``placement_primary``, ...) and ``closed_tests``.
     """
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(sweeps=0, failed_sweeps=0)
     with place.engine.begin() as connection:
         due = set(due_seeds(connection, place.settings, place.now()))
         since = (sightings.first_opened(connection) or place.now()) - _SLACK

@@ -2,8 +2,9 @@
 
 First each fault at each step of each route by itself, then storms: kills, cut connections,
 expired cursors, clocks that are wrong by an hour and trouble on the wire, at random and all
-at once, until each storm has done a hundred of them. What went wrong is drawn from the
-storm's number, so a storm that fails can be made again.
+at once, until each storm has done a hundred of them; with the single faults that is more than
+a thousand in a run. What went wrong is drawn from the storm's number, so a storm that fails
+can be made again.
 """
 
 import random
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from itertools import cycle
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -33,14 +35,14 @@ from tests.e2e.driver import Clock, Death, Point
 #: is found in it afterwards is late, as far as a clock that is wrong can tell.
 LOST = set(Placement) - ARRIVED - {Placement.SPAM, Placement.SEED_BROKEN, Placement.DELAYED}
 
-STORMS = 10
+STORMS = 8
 FAULTS_A_STORM = 100
 
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "dropped_before": {"behaviour": "drop_before"},
     "dropped_after": {"behaviour": "drop_after"},
     "half_an_answer": {"behaviour": "half_answer"},
-    "429_with_a_pause": {"behaviour": "status", "status": 429, "retry_after_seconds": 1},
+    "429_with_a_pause": {"behaviour": "status", "status": 429, "retry_after_seconds": 0.2},
     "429_without": {"behaviour": "status", "status": 429},
     "500": {"behaviour": "status", "status": 500},
     "503": {"behaviour": "status", "status": 503},
@@ -117,20 +119,20 @@ def test_a_fault_at_each_step_of_a_sweep_doubles_and_loses_nothing(bench: Bench,
         assert bench.hits() > hits, step
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_at_every_step_of_collecting_what_the_crm_sent_loses_nothing(bench: Bench, fault: str) -> None:
+def test_a_fault_at_every_step_of_collecting_what_the_crm_sent_loses_nothing(bench: Bench) -> None:
     hits = bench.hits()
     bench.open_tests(CRM_MAILBOXES[1])
     bench.world.send_sequence(CRM_MAILBOXES[1], [seed.address for seed in bench.place.settings.seeds])
-    for step in _steps(SWEEPS, fault):
-        bench.world.trouble(step, count=1, **FAULTS[fault])
+    faults = cycle(name for name in FAULTS if name != "expired_token")
+    for step in SWEEPS:
+        bench.world.trouble(step, count=1, **FAULTS[next(faults)])
 
     driver.carry_on(bench.place)
 
     assert {job["state"] for job in bench.rows(tables.send_jobs)} == {SendState.SENT}
     assert {history.last for history in bench.histories()} <= ARRIVED
     assert {history.copy_count for history in bench.histories()} == {1}
-    assert bench.hits() >= hits + len(bench.place.settings.seeds)
+    assert bench.hits() > hits + len(bench.place.settings.seeds)
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

@@ -16,7 +16,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "half_answer": {"behaviour": "half_answer"},
     "500": {"behaviour": "status", "status": 500},
     "503": {"behaviour": "status", "status": 503},
-    "429": {"behaviour": "status", "status": 429, "retry_after_seconds": 1},
+    "429": {"behaviour": "status", "status": 429, "retry_after_seconds": 0.2},
     "401": {"behaviour": "status", "status": 401},
 }
 

@@ -58,6 +58,10 @@ def test_links_of_a_plain_mail_are_seen() -> None:
     assert read_content(message.as_bytes()).hosts == {"click.linkmetrics.example", "www.acme.example"}
 
 
+def test_a_marked_section_that_the_parser_does_not_know_does_not_stop_the_filter() -> None:
+    read_content(b"Content-Type: text/html\r\n\r\n<p>Hello</p><![A\x00")
+
+
 @given(st.binary(max_size=400))
 def test_no_body_stops_the_filter(body: bytes) -> None:
     read_content(b"Content-Type: text/html; charset=nonsense\r\n\r\n<a href='http://[x'>" + body)
