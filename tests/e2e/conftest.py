@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import stamina
 from sqlalchemy import Table, make_url, select
 
 from placement_pipeline.domain.landing import ARRIVED
@@ -43,6 +44,8 @@ _PROCESSES.set_forkserver_preload(["tests.e2e.driver"])
 _QUICK = {
     "PLACEMENT_TESTS__RESOLVE_WAIT": "0.1s",
     "PLACEMENT_SWEEPS__GAP": "0s",
+    # A bench has as much mail of one mailbox to one seed as a year of tests: looking through it would wait for quota.
+    "PLACEMENT_QUOTAS__GMAIL_MAILBOX_UNITS": "1000000",
     "PLACEMENT_SWEEPS__PATIENCE": "1m",
     "PLACEMENT_SWEEPS__AGES": '["0.1s", "0.4s"]',
 }
@@ -66,6 +69,14 @@ def rostered(running: LivingWorld, new_database: Callable[..., str], tmp_path_fa
     return str(make_url(url).database)
 
 
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Reads are tried again at once: what is under test is that they are, not how long they wait."""
+    stamina.set_testing(True, attempts=5, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A database of this test's own, the small world, and processes that live and die between them."""
@@ -82,16 +93,20 @@ class Bench:
 
     def start(self, death: Death | None = None) -> BaseProcess:
         """Start a process of the pipeline; its clock is wrong where this bench's was set wrong."""
-        assert isinstance(self.place.now, Clock)
-        ahead = self.place.now.ahead or None
+        ahead = self.clock.ahead or None
         process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death, ahead))
         process.start()
         return process
 
+    @property
+    def clock(self) -> Clock:
+        """Our clock, which can be set wrong."""
+        assert isinstance(self.place.now, Clock)
+        return self.place.now
+
     def catch_up(self) -> None:
         """Set this bench's clock ahead of where any process that has ended can have set its own."""
-        assert isinstance(self.place.now, Clock)
-        self.place.now.ahead += driver.LONGEST_STRIDE
+        self.clock.ahead += driver.LONGEST_STRIDE
 
     def die_at(self, point: Point, number: int = 1) -> None:
         """Let a process run until its death."""
