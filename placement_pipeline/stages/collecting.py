@@ -142,8 +142,10 @@ class _SeedSweep:
     def _sight(self, probe: AwaitedProbe, record: SweepRecord) -> Sighting | None:
         """The probe's placement at this sweep; None for one that nobody has sent, or that could not be looked at."""
         if probe.found is not None:
-            # It was there: that the seed cannot be read now does not unsay it, and says nothing new.
-            return self._sight_found(probe.test_id, probe.found) if record.is_read else None
+            # It was there: that the seed cannot be read now does not unsay it, and says nothing new
+            # unless this sweep met it before it failed, or one that died did.
+            is_new = record.is_read or not probe.is_sighted
+            return self._sight_found(probe.test_id, probe.found) if is_new else None
         if probe.last_sent_at is None:
             return None
         is_last = self._plan.is_last(probe.last_sent_at, record.swept_at, is_read=record.is_read)

@@ -27,13 +27,23 @@ class FoundMessage:
 
 @dataclass(frozen=True, slots=True)
 class AwaitedProbe:
-    """A send job, as a sweep of its seed ends up with it; ``found`` is None where no sweep has met it."""
+    """A send job, as a sweep of its seed ends up with it.
+
+    Attributes:
+        test_id: with the seed, the job's key.
+        state: of the job.
+        route: of its test.
+        last_sent_at: of its test.
+        found: None where no sweep has met it.
+        is_sighted: whether a stored sweep says where it was found.
+    """
 
     test_id: str
     state: SendState
     route: Route
     last_sent_at: datetime | None
     found: FoundMessage | None
+    is_sighted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +126,23 @@ def load_awaited(connection: Connection, seed_id: str, page: int = 1000) -> Iter
 
 def load_late(connection: Connection, seed_id: str, closed_since: datetime) -> list[AwaitedProbe]:
     """Probes of tests that have closed since then which were found, but in no sweep that is stored."""
-    tests, jobs, placements = tables.placement_tests, tables.send_jobs, tables.seed_placements
-    is_sighted = select(placements.c.sweep_id).where(
-        placements.c.test_id == jobs.c.test_id,
-        placements.c.seed_id == jobs.c.seed_id,
-        placements.c.message_id_provider.is_not(None),
-    )
+    tests = tables.placement_tests
     query = _awaited(seed_id, and_(tests.c.state == TestState.FINAL, tests.c.closed_at >= closed_since))
-    rows = connection.execute(query.where(tables.seed_messages.c.test_id.is_not(None), ~is_sighted.exists()))
+    rows = connection.execute(query.where(tables.seed_messages.c.test_id.is_not(None), ~_is_sighted()))
     return [_awaited_probe(row) for row in rows]
+
+
+def _is_sighted() -> ColumnElement[bool]:
+    jobs, placements = tables.send_jobs, tables.seed_placements
+    return (
+        select(placements.c.sweep_id)
+        .where(
+            placements.c.test_id == jobs.c.test_id,
+            placements.c.seed_id == jobs.c.seed_id,
+            placements.c.message_id_provider.is_not(None),
+        )
+        .exists()
+    )
 
 
 def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
@@ -140,6 +158,7 @@ def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
             messages.c.is_filter_bypassed,
             messages.c.is_moved_by_rule,
             messages.c.received_at,
+            _is_sighted().label("is_sighted"),
         )
         .join(tests, tests.c.test_id == jobs.c.test_id)
         .outerjoin(messages, and_(messages.c.test_id == jobs.c.test_id, messages.c.seed_id == jobs.c.seed_id))
@@ -160,7 +179,7 @@ def _awaited_probe(row: Row[Any]) -> AwaitedProbe:
             row.is_moved_by_rule,
             row.received_at,
         )
-    return AwaitedProbe(row.test_id, SendState(row.state), Route(row.route), row.last_sent_at, found)
+    return AwaitedProbe(row.test_id, SendState(row.state), Route(row.route), row.last_sent_at, found, row.is_sighted)
 
 
 def last_sweeps(connection: Connection) -> dict[str, LastSweep]:

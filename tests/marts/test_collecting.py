@@ -131,16 +131,21 @@ def test_a_sweep_goes_on_where_the_last_whole_one_ended(engine: Engine) -> None:
     assert mailbox.cursors == [None, {"sweep": 1}, {"sweep": 1}]
 
 
-def test_what_a_broken_sweep_had_kept_is_not_lost_and_not_told_before_a_whole_one(engine: Engine) -> None:
+def test_what_a_broken_sweep_had_met_is_told_once_even_if_no_whole_one_follows(engine: Engine) -> None:
     mailbox = Mailbox(send_a_probe(engine), "")
     mailbox.is_broken = True
-    assert collect(engine, mailbox, AGES[0])["failed_sweeps"] == 1
-    assert placements(engine) == []
-
-    mailbox.is_broken = False
-    collect(engine, mailbox, AGES[1])
-
+    last = AGES[-1] + SETTINGS.sweeps.patience
+    assert collect(engine, mailbox, last)["failed_sweeps"] == 1
     assert placements(engine) == [(Placement.SPAM, "junkemail")]
+
+
+def test_a_seed_that_cannot_be_read_again_says_nothing_new_of_what_was_told(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    for age, is_broken in zip(AGES, (True, True, False), strict=True):
+        mailbox.is_broken = is_broken
+        collect(engine, mailbox, age)
+
+    assert placements(engine) == [(Placement.SPAM, "junkemail")] * 2, "at the first sweep and at the whole one"
 
 
 def test_a_test_is_not_closed_by_a_seed_that_cannot_be_read_before_the_patience_is_over(engine: Engine) -> None:
@@ -159,7 +164,7 @@ def test_a_seed_that_can_be_read_again_after_the_deadline_closes_the_test(engine
     mailbox.is_broken = False
 
     assert collect(engine, mailbox, AGES[-1] + SETTINGS.sweeps.patience / 2)["closed_tests"] == 1
-    assert placements(engine) == [(Placement.SPAM, "junkemail")]
+    assert placements(engine)[-1] == (Placement.SPAM, "junkemail")
 
 
 @pytest.mark.parametrize(
