@@ -35,7 +35,7 @@ from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.crm import list_contacts_of_test
 from placement_pipeline.stages.publishing import read_sheet
 from placement_pipeline.stages.routes import compare_routes
-from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, read_progress, seeds_due
+from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish, read_progress
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.terminal import change_table, route_table, sheet_table
 from placement_pipeline.warehouse import plan, tables
@@ -172,7 +172,7 @@ class _Demo:
             self._let_pipedrive_send(place)
             if has_sends_due(place):
                 self._stage(place, "Sends left over", "drain_sends")
-            elif seeds_due(place):
+            elif is_collection_due(place):
                 sweep += 1
                 self._stage(place, f"Sweep {sweep} of the seeds", "collect_seeds")
             elif months_to_publish(place):

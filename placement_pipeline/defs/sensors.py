@@ -13,7 +13,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from placement_pipeline.defs.jobs import collect_seeds, drain_sends, open_month, publish_month, test_mailboxes
 from placement_pipeline.defs.partitions import month_key
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, seeds_due
+from placement_pipeline.stages.waiting import has_sends_due, has_tests_to_close, months_to_publish, seeds_due
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.liveness import is_run_alive
 
@@ -31,12 +31,15 @@ _SENDERS = (open_month.name, test_mailboxes.name, drain_sends.name)
 
 @dg.sensor(job=collect_seeds, minimum_interval_seconds=30)
 def seed_collection(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
-    """Requests a sweep when an open test has reached the next age at which its seeds are looked into."""
+    """Requests a sweep when an open test has reached the next age at which its seeds are looked into.
+
+    A test that waits for nothing any more, because the run of its last sweep died, is closed by such a run too.
+    """
     with placement.workplace() as place:
         if wait := _reason_to_wait(context, place, collect_seeds.name):
             return wait
         due = seeds_due(place)
-        if not due:
+        if not due and not has_tests_to_close(place):
             return dg.SkipReason("No seed is due.")
         return dg.RunRequest(
             partition_key=month_key(place.now(), place.settings.business.zone),

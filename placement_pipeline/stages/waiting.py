@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import func, select
 
 from placement_pipeline.domain.words import Placement, TestState
-from placement_pipeline.stages.collecting import due_seeds
+from placement_pipeline.stages.collecting import done_tests, due_seeds
 from placement_pipeline.stages.publishing import SHEET
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, tables
@@ -39,6 +39,17 @@ def seeds_due(place: Workplace) -> list[str]:
     """Seeds that are to be looked into now."""
     with place.engine.begin() as connection:
         return due_seeds(connection, place.settings, place.now())
+
+
+def has_tests_to_close(place: Workplace) -> bool:
+    """Whether an open test waits for no seed any more: a run that died after its last sweep left it open."""
+    with place.engine.begin() as connection:
+        return bool(done_tests(connection, place.settings))
+
+
+def is_collection_due(place: Workplace) -> bool:
+    """Whether a seed is to be looked into, or a test to be closed."""
+    return bool(seeds_due(place)) or has_tests_to_close(place)
 
 
 def months_to_publish(place: Workplace) -> list[date]:

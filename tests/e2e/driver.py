@@ -30,7 +30,7 @@ from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.sending import drain_outbox
 from placement_pipeline.stages.token_store import open_token_store
-from placement_pipeline.stages.waiting import has_sends_due, seeds_due
+from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, seeds_due
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
 from placement_pipeline.warehouse.database import open_engine
@@ -123,7 +123,7 @@ def carry_on(place: Workplace, seconds: float | None = None) -> Counter[str]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"tests are still open: {states(place)}")
         is_due = False
-        for has_work, stage in ((has_sends_due, drain_outbox), (seeds_due, collect_seeds)):
+        for has_work, stage in ((has_sends_due, drain_outbox), (is_collection_due, collect_seeds)):
             if has_work(place):
                 is_due = True
                 counts += run(place, stage)
@@ -197,10 +197,10 @@ def _arm(death: Death) -> None:
         setattr(sender, "send", _mortal_send(sender.send, arrive))  # noqa: B010 - mypy forbids the assignment
         setattr(sender, "look_up", _mortal_after(sender.look_up, Point.LOOKED_UP, arrive))  # noqa: B010
     setattr(outbox, "settle", _mortal_settle(outbox.settle, arrive))  # noqa: B010
+    setattr(plan, "close_tests", _mortal_close(plan.close_tests, arrive))  # noqa: B010
     for module, name, before, after in (
         (sightings, "begin_sweep", Point.READ, None),
         (seed_messages, "save_cursor", None, Point.SWEPT),
-        (plan, "close_tests", None, Point.CLOSED),
     ):
         setattr(module, name, _mortal(getattr(module, name), before, after, arrive))
 
@@ -230,6 +230,18 @@ def _mortal_settle(settle: Callable[..., Any], arrive: Callable[[Point], None]) 
             if outcome.state in points:
                 arrive(points[outcome.state])
         return result
+
+    return mortal
+
+
+def _mortal_close(close: Callable[..., int], arrive: Callable[[Point], None]) -> Callable[..., int]:
+    """A sweep that closes no test is no arrival."""
+
+    def mortal(*arguments: Any) -> int:
+        closed = close(*arguments)
+        if closed:
+            arrive(Point.CLOSED)
+        return closed
 
     return mortal
 

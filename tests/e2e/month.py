@@ -15,7 +15,7 @@ from placement_pipeline.defs.instance import failures, run_job
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import Route, Scope, TestState
 from placement_pipeline.stages.publishing import read_sheet
-from placement_pipeline.stages.waiting import has_sends_due, months_to_publish, seeds_due
+from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
@@ -142,7 +142,7 @@ class _Player:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         due: tuple[tuple[Callable[[Workplace], object], str], ...] = (
             (has_sends_due, "drain_sends"),
-            (seeds_due, "collect_seeds"),
+            (is_collection_due, "collect_seeds"),
             (months_to_publish, "publish_month"),
         )
         while time.monotonic() < deadline:

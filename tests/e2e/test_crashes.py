@@ -71,8 +71,8 @@ def test_a_death_after_every_single_seed_of_a_sweep_loses_no_placement(bench: Be
     bench.assert_whole()
 
 
-def test_a_death_while_the_tests_are_closed_closes_them_later(bench: Bench) -> None:
-    bench.open_tests(ANNA, MIA)
+def test_a_death_while_the_last_test_is_closed_closes_it_later(bench: Bench) -> None:
+    bench.open_tests(ANNA)
 
     bench.die_at(Point.CLOSED)
     bench.live_on()

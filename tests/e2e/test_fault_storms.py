@@ -42,11 +42,12 @@ def test_a_storm_of_a_hundred_faults_doubles_and_loses_nothing(bench: Bench, num
         storm.rage()
 
     sent, left = bench.accounts()
-    assert left == [], storm.told()
+    # A test whose deadline passes while nobody can look its probe up keeps it as unknown, and says why.
+    assert all(state == SendState.UNKNOWN and why for state, why in left), storm.told()
     refused = [job["outcome_code"] for job in bench.rows(tables.send_jobs) if job["state"] == SendState.REFUSED]
-    assert sent + len(refused) == storm.planned * SEEDS, storm.told()
+    assert sent + len(refused) + len(left) == storm.planned * SEEDS, storm.told()
     assert set(refused) <= {"attempts_exhausted"}, storm.told()
-    assert sent > len(refused) * SEEDS, storm.told()
+    assert sent > len(refused) + len(left), storm.told()
     lost = [(one.seed_id, one.last) for one in bench.histories() if one.state is SendState.SENT and one.last in LOST]
     assert lost == [], storm.told()
 

@@ -75,6 +75,15 @@ def plant_due_sweep(engine: Engine) -> None:
     plant_test(engine, NOW - HOUR, SendState.SENT, opened_at=NOW - HOUR, last_sent_at=NOW - HOUR)
 
 
+def plant_done_test(engine: Engine) -> None:
+    """A test whose last sweep was made by a run that died before it closed it."""
+    sent_at = NOW - 48 * HOUR
+    plant_test(engine, sent_at, SendState.SENT, opened_at=sent_at, last_sent_at=sent_at)
+    swept = {"swept_at": NOW - HOUR, "duration_seconds": 1, "is_read": True, "message_count": 0, "probe_count": 0}
+    with engine.begin() as connection:
+        Planter(connection).insert(tables.sweeps, seed_id="gmail-01", call_count=0, calls={}, run_id="run", **swept)
+
+
 def plant_due_send(engine: Engine) -> None:
     plant_test(engine, NOW - HOUR, SendState.PLANNED, opened_at=NOW - HOUR)
 
@@ -85,6 +94,7 @@ def plant_ready_month(engine: Engine) -> None:
 
 DUE = [
     pytest.param(seed_collection, plant_due_sweep, "collect_seeds", id="seed_collection"),
+    pytest.param(seed_collection, plant_done_test, "collect_seeds", id="closing"),
     pytest.param(outbox_due, plant_due_send, "drain_sends", id="outbox_due"),
     pytest.param(month_ready, plant_ready_month, "publish_month", id="month_ready"),
 ]
