@@ -4,6 +4,7 @@ No messages: those are in ``mailstore``.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -133,6 +134,10 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
         Login address to account: reps, the control, seeds, in the order of the file.
     """
     accounts: dict[str, Account] = {}
+    aliases: dict[str, list[str]] = defaultdict(list)
+    for mailbox in world.mailboxes:
+        if mailbox.account is not None:
+            aliases[mailbox.account].append(mailbox.address)
     for rep in world.reps:
         for mailbox in rep.mailboxes:
             if mailbox.account is not None:
@@ -143,7 +148,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
                 world.domain_of(mailbox.address).hosted_at,
                 rep.name,
                 _past(mailbox.address, mailbox.past, faults.has(Fault.COLD_MAILBOX, mailbox.address), began_at),
-                aliases=tuple(other.address for other in world.mailboxes if other.account == mailbox.address),
+                aliases=tuple(aliases[mailbox.address]),
                 is_revoked=faults.has(Fault.TOKEN_REVOKED, mailbox.address),
                 scopes=_REP_SCOPES if mailbox.scopes is None else mailbox.scopes,
             )

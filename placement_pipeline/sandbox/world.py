@@ -5,6 +5,8 @@ world; everything wrong with it stands in its ``faults`` list (see ``faults``), 
 fixing a fault is taking one entry away.
 """
 
+from collections import Counter
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -265,7 +267,7 @@ class World(_Section):
     wire: Wire = Wire()
     faults: tuple[Plant, ...] = ()
 
-    @property
+    @cached_property
     def mailboxes(self) -> tuple[Mailbox, ...]:
         """Every rep's sending addresses, in the order of the file."""
         return tuple(mailbox for rep in self.reps for mailbox in rep.mailboxes)
@@ -284,10 +286,11 @@ class World(_Section):
 
     def rep_of(self, address: str) -> Rep | None:
         """The rep who sends as this address."""
-        for rep in self.reps:
-            if any(mailbox.address == address for mailbox in rep.mailboxes):
-                return rep
-        return None
+        return self._rep_of.get(address)
+
+    @cached_property
+    def _rep_of(self) -> dict[str, Rep]:
+        return {mailbox.address: rep for rep in self.reps for mailbox in rep.mailboxes}
 
     def seed(self, seed_id: str) -> Seed:
         """The seed of this id.
@@ -309,7 +312,7 @@ class World(_Section):
             ("seeds", [seed.id for seed in self.seeds]),
             ("addresses", [m.address for m in self.mailboxes] + [seed.address for seed in self.seeds]),
         ):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, count in Counter(names).items() if count > 1):
                 raise ValueError(f"{what}: {twice[0]} stands there twice")
         return self
 

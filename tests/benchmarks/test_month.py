@@ -29,6 +29,9 @@ from tests.e2e.living_world import LivingWorld, run_world
 
 IS_FULL = os.environ.get("PLACEMENT_BENCHMARK") == "full"
 MAILBOXES, SEEDS = (1_000, 20) if IS_FULL else (30, 20)
+PROFILE = os.environ.get("PLACEMENT_PROFILE")
+"""A file for the pipeline's profile (``python -m pstats FILE`` reads it); a lap that is profiled proves no ratio."""
+
 LATENCY_MS = 50
 SWEEPS = 5
 
@@ -126,7 +129,8 @@ async def _run_bare() -> tuple[float, float, Counter[str]]:
 
 
 def _run_pipeline(first: int, last: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.benchmarks.pipeline_process", str(first), str(last)]
+    profiler = ["-m", "cProfile", "-o", PROFILE] if PROFILE else []
+    command = [sys.executable, *profiler, "-m", "tests.benchmarks.pipeline_process", str(first), str(last)]
     told = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return dict(json.loads(told.stdout.splitlines()[-1]))
 
