@@ -1,13 +1,13 @@
 """Access: from settings and secrets to the connectors of each mailbox and seed.
 
 Everything here is built when it is first asked for and shared: one HTTP client, one app
-a provider, one token source a mailbox.
+a provider, one token source a mailbox at work.
 """
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import httpx
 from pydantic import SecretStr
@@ -42,6 +42,9 @@ from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.workplace import utc_now
 
+_GRANTS_KEPT = 256
+"""Google's grants that are remembered: more than are at work at once, so that memory follows those at work."""
+
 
 class Access:
     """The connectors of one configuration, within one event loop.
@@ -72,9 +75,10 @@ class Access:
         self.clock = clock
         self._settings = settings
         self._client = client
+        # Microsoft's refresh tokens rotate: of one grant there is never a second source.
         self._tokens = cache(self._grant)
-        self._google_users = cache(self._google_user)
-        self._google_delegates = cache(self._google_delegate)
+        self._google_users = lru_cache(_GRANTS_KEPT)(self._google_user)
+        self._google_delegates = lru_cache(_GRANTS_KEPT)(self._google_delegate)
         self._microsoft = cache(self._microsoft_app)
         self._imap_tokens: dict[str, TokenSource] = {}
         self._resolvers: list[DnsResolver] = []

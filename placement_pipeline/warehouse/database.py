@@ -62,6 +62,9 @@ def open_engine(url: str) -> Engine:
     return create_engine(
         parsed,
         pool_pre_ping=True,
+        # Upserts too: without it SQLAlchemy sends those row by row.
+        executemany_mode="values_plus_batch",
+        executemany_batch_page_size=500,
         connect_args={"options": f"{options} -ctimezone=UTC".strip(), "application_name": "placement"},
     )
 
