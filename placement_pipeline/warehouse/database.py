@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
 from placement_pipeline.warehouse.errors import DatabaseUrlError
+from placement_pipeline.warehouse.upsert import BATCH
 
 #: Everything we own in the database: raw tables, dbt's views and marts, Dagster's own storage.
 SCHEMAS = ("placement", "staging", "marts", "dagster")
@@ -64,7 +65,7 @@ def open_engine(url: str) -> Engine:
         pool_pre_ping=True,
         # Upserts too: without it SQLAlchemy sends those row by row.
         executemany_mode="values_plus_batch",
-        executemany_batch_page_size=500,
+        executemany_batch_page_size=BATCH,
         connect_args={"options": f"{options} -ctimezone=UTC".strip(), "application_name": "placement"},
     )
 

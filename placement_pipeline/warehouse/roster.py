@@ -1,13 +1,13 @@
 """Roster, activity and won deals: what a month knows of reps, their mailboxes and revenue."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, select, update
+from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, all_, and_, case, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.history import SentHistory
@@ -42,27 +42,27 @@ class WonDealRow:
     is_archived: bool
 
 
-def save_roster(connection: Connection, month: date, entries: Iterable[RosterEntry], observed_at: datetime) -> int:
+def save_roster(connection: Connection, month: date, entries: Sequence[RosterEntry], observed_at: datetime) -> int:
     """Store the month's roster; mailboxes that are no longer in it stay, marked as out."""
     table = tables.rep_roster
-    rows = [{**_roster_row(entry), "roster_month": month, "observed_at": observed_at} for entry in entries]
+    held = cast([entry.mailbox_id for entry in entries], ARRAY(Text))
+    rows = ({**_roster_row(entry), "roster_month": month, "observed_at": observed_at} for entry in entries)
     connection.execute(
         update(table)
-        .where(table.c.roster_month == month, table.c.mailbox_id.not_in([row["mailbox_id"] for row in rows]))
+        .where(table.c.roster_month == month, table.c.mailbox_id != all_(held))
         .values(is_in=False, why="No longer in the table of mailboxes.", observed_at=observed_at)
     )
     return upsert(connection, table, rows)
 
 
-def save_roster_users(connection: Connection, month: date, users: Iterable[RosterUser], observed_at: datetime) -> int:
+def save_roster_users(connection: Connection, month: date, users: Sequence[RosterUser], observed_at: datetime) -> int:
     """Store what the month's roster says of Pipedrive's users; those that are gone stay, marked as out."""
     table = tables.roster_users
-    rows = [{**asdict(user), "roster_month": month, "observed_at": observed_at} for user in users]
+    held = cast([user.rep_id_pipedrive for user in users], ARRAY(BigInteger))
+    rows = ({**asdict(user), "roster_month": month, "observed_at": observed_at} for user in users)
     connection.execute(
         update(table)
-        .where(
-            table.c.roster_month == month, table.c.rep_id_pipedrive.not_in([row["rep_id_pipedrive"] for row in rows])
-        )
+        .where(table.c.roster_month == month, table.c.rep_id_pipedrive != all_(held))
         .values(
             is_active=False,
             tested_mailbox_count=0,
@@ -178,7 +178,7 @@ def load_own_probes(connection: Connection) -> dict[str, OwnProbes]:
 
 def save_won_deals(connection: Connection, deals: Iterable[WonDealRow], observed_at: datetime) -> int:
     """Store won deals by Pipedrive's id."""
-    return upsert(connection, tables.won_deals, [{**asdict(deal), "observed_at": observed_at} for deal in deals])
+    return upsert(connection, tables.won_deals, ({**asdict(deal), "observed_at": observed_at} for deal in deals))
 
 
 def _roster_row(entry: RosterEntry) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from placement_pipeline.warehouse import tables
-from placement_pipeline.warehouse.upsert import upsert
+from placement_pipeline.warehouse.upsert import BATCH, upsert
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 
@@ -46,5 +46,5 @@ def test_a_thousand_rows_are_not_sent_row_by_row(engine: Engine, monkeypatch: py
     with engine.begin() as connection:
         upsert(connection, tables.won_deals, deals(1_000, value=1))
 
-    assert in_bulk.call_count == 1
-    assert in_bulk.call_args.kwargs["page_size"] >= 100
+    assert in_bulk.call_count == 1_000 / BATCH
+    assert in_bulk.call_args.kwargs["page_size"] == BATCH
