@@ -125,9 +125,16 @@ class Sandbox:
         await self.office.close()
 
     def write_configuration(self, folder: Path) -> Path:
-        """Write the files that point the pipeline here; returns the path of ``placement.toml``."""
+        """Write the files that point the pipeline here; returns the path of ``placement.toml``.
+
+        ``service-account.json`` beside them is for who would rather sign in by delegation.
+        """
         self._folder = folder
-        return configuration.write_configuration(folder, self.office, self.endpoints)
+        written = configuration.write_configuration(folder, self.office, self.endpoints)
+        key = folder / "service-account.json"
+        key.touch(mode=0o600)
+        key.write_text(json.dumps(self.service_account_info()), encoding="utf-8")
+        return written
 
     def _rewrite_roster(self) -> None:
         """What an administrator would do after a fix: the signature and the sync state stand in files."""
