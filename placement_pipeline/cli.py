@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from placement_pipeline import cli_audits
+from placement_pipeline.by_hand import commands as cli_audits
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
 from placement_pipeline.settings import SettingsError, config_path, load_settings

@@ -29,7 +29,7 @@ from placement_pipeline.definitions import defs
 from placement_pipeline.defs.instance import failures, open_instance, run_job
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.domain.words import Reason, Route, Scope, SendState, TestState
-from placement_pipeline.sandbox.world import WorldError, load_world
+from placement_pipeline.sandbox.world.file import WorldError, load_world
 from placement_pipeline.serving import ended_by_signals, serve
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.crm import list_contacts_of_test

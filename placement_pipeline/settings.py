@@ -33,8 +33,8 @@ from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentE
 
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
-from placement_pipeline.domain.seeds import SeedMailbox
-from placement_pipeline.domain.sweep_plan import SweepPlan
+from placement_pipeline.domain.seed_mailbox import SeedMailbox
+from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.words import (
     MailProvider,
     Placement,

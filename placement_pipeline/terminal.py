@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
-from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Route
 from placement_pipeline.stages.publishing import flag_word
 from placement_pipeline.stages.routes import RouteComparison

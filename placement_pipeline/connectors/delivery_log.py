@@ -12,7 +12,7 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.sign_in import TokenSource
-from placement_pipeline.domain.delivery_log import LogEntry
+from placement_pipeline.domain.seeds.delivery_log import LogEntry
 
 
 class DeliveryLog(Protocol):

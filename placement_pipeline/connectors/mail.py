@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.domain.history import SentHistory
+from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.probe import OutgoingProbe
 
 

@@ -11,7 +11,7 @@ from placement_pipeline.defs.partitions import month_asset, months_of
 from placement_pipeline.defs.reporting import MONTH_OVER, report
 from placement_pipeline.defs.resources import PlacementResource, run_stage
 from placement_pipeline.defs.roster import rep_roster
-from placement_pipeline.domain.plan import Request
+from placement_pipeline.domain.sends.plan import Request
 from placement_pipeline.domain.words import Reason, Route, Scope, Variant
 from placement_pipeline.stages.crm import waiting_note
 from placement_pipeline.stages.planning import plan_month, resolve_mailboxes

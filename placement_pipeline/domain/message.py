@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
+from placement_pipeline.domain.names import is_dns_name, normalize_domain
 
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Larger messages are not judged; a probe has some kilobytes."""

@@ -6,9 +6,9 @@ import signal
 import sys
 from pathlib import Path
 
-from placement_pipeline.sandbox.journal import JournalError
+from placement_pipeline.sandbox.post.journal import JournalError
 from placement_pipeline.sandbox.server import Sandbox, endpoints_as_json
-from placement_pipeline.sandbox.world import WorldError, load_world
+from placement_pipeline.sandbox.world.file import WorldError, load_world
 
 
 def main() -> int:

@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from placement_pipeline.domain.words import MailProvider, ProviderFamily, SyncMode
-from placement_pipeline.sandbox import crm, google_tokens, imap_tokens, microsoft_tokens, pipedrive
-from placement_pipeline.sandbox.accounts import Account, derive
-from placement_pipeline.sandbox.faults import Fault
-from placement_pipeline.sandbox.post_office import PostOffice
-from placement_pipeline.sandbox.world import Mailbox, Rep, Seed, World
+from placement_pipeline.sandbox import pipedrive
+from placement_pipeline.sandbox.google import tokens as google_tokens
+from placement_pipeline.sandbox.imap import tokens as imap_tokens
+from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
+from placement_pipeline.sandbox.post import crm
+from placement_pipeline.sandbox.post.office import PostOffice
+from placement_pipeline.sandbox.world.accounts import Account, derive
+from placement_pipeline.sandbox.world.faults import Fault
+from placement_pipeline.sandbox.world.file import Mailbox, Rep, Seed, World
 
 _COLUMNS = ("user_email", "address", "account", "provider", "sync", "route", "signature_file", "job_title")
 _PROVIDERS = {"google": MailProvider.GOOGLE, "microsoft": MailProvider.MICROSOFT365}

@@ -15,14 +15,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from placement_pipeline.domain.probe import TOKEN_HEADER
-from placement_pipeline.sandbox.accounts import Account
-from placement_pipeline.sandbox.crm import Client, CrmError, How, send_sequence
-from placement_pipeline.sandbox.faults import UnknownFaultError
-from placement_pipeline.sandbox.mailstore import NoSuchAccountError
-from placement_pipeline.sandbox.post_office import PostOffice
-from placement_pipeline.sandbox.truth import describe
+from placement_pipeline.sandbox.post.crm import Client, CrmError, How, send_sequence
+from placement_pipeline.sandbox.post.mailstore import NoSuchAccountError
+from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults
-from placement_pipeline.sandbox.world import Wire
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.faults import UnknownFaultError
+from placement_pipeline.sandbox.world.file import Wire
+from placement_pipeline.sandbox.world.truth import describe
 
 
 class ControlWire:

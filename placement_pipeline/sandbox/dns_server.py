@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.TXT
 import dns.rrset
 
-from placement_pipeline.sandbox.zones import Answer, Record, Zones
+from placement_pipeline.sandbox.world.zones import Answer, Record, Zones
 
 _TTL_SECONDS = 60
 _PLAIN_UDP_BYTES = 512

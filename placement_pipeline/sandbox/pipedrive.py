@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from placement_pipeline.sandbox.post_office import PostOffice
+from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
 
 API_TOKEN = "sandbox-pipedrive-token"

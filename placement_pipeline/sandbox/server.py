@@ -20,21 +20,22 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from placement_pipeline.sandbox import configuration, google_tokens
+from placement_pipeline.sandbox import configuration
 from placement_pipeline.sandbox.configuration import Endpoints
 from placement_pipeline.sandbox.control import ControlWire
 from placement_pipeline.sandbox.dns_server import DnsServer
-from placement_pipeline.sandbox.google import GoogleWire
-from placement_pipeline.sandbox.google_tokens import GoogleTokens
-from placement_pipeline.sandbox.imap import ImapWire
-from placement_pipeline.sandbox.imap_tokens import ImapTokens
-from placement_pipeline.sandbox.microsoft import GraphWire
-from placement_pipeline.sandbox.microsoft_certificate import open_certificate
-from placement_pipeline.sandbox.microsoft_tokens import MicrosoftTokens
+from placement_pipeline.sandbox.google import tokens as google_tokens
+from placement_pipeline.sandbox.google.gmail import GoogleWire
+from placement_pipeline.sandbox.google.tokens import GoogleTokens
+from placement_pipeline.sandbox.imap.server import ImapWire
+from placement_pipeline.sandbox.imap.tokens import ImapTokens
+from placement_pipeline.sandbox.microsoft.certificate import open_certificate
+from placement_pipeline.sandbox.microsoft.graph import GraphWire
+from placement_pipeline.sandbox.microsoft.tokens import MicrosoftTokens
 from placement_pipeline.sandbox.pipedrive import PipedriveWire
-from placement_pipeline.sandbox.post_office import PostOffice
+from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults
-from placement_pipeline.sandbox.world import World
+from placement_pipeline.sandbox.world.file import World
 
 _HOST = "127.0.0.1"
 _SERVICES = ("google", "graph", "authority", "pipedrive", "control", "imap", "dns")

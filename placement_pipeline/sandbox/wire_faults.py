@@ -22,7 +22,7 @@ from fnmatch import fnmatchcase
 
 from aiohttp import web
 
-from placement_pipeline.sandbox.world import Wire, WireRule
+from placement_pipeline.sandbox.world.file import Wire, WireRule
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ErrorShape = Callable[[int, float | None], web.Response]

@@ -12,31 +12,32 @@ from functools import cache, cached_property, lru_cache
 import httpx
 from pydantic import SecretStr
 
-from placement_pipeline.connectors import http, workspace_log
+from placement_pipeline.connectors import http
 from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import SignInError
-from placement_pipeline.connectors.gmail import GmailSender
-from placement_pipeline.connectors.gmail_bounces import GmailBounceReader
-from placement_pipeline.connectors.gmail_history import GmailHistoryReader
-from placement_pipeline.connectors.gmail_seed import GmailSeedReader
-from placement_pipeline.connectors.gmail_wire import GmailApi
-from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
-from placement_pipeline.connectors.graph import GraphSender
-from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
-from placement_pipeline.connectors.graph_seed import GraphSeedReader
-from placement_pipeline.connectors.graph_wire import GraphApi
-from placement_pipeline.connectors.imap import ImapSeedReader
-from placement_pipeline.connectors.imap_sign_in import refresh_grant
+from placement_pipeline.connectors.google import workspace_log
+from placement_pipeline.connectors.google.bounces import GmailBounceReader
+from placement_pipeline.connectors.google.history import GmailHistoryReader
+from placement_pipeline.connectors.google.seed import GmailSeedReader
+from placement_pipeline.connectors.google.sender import GmailSender
+from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
+from placement_pipeline.connectors.google.wire import GmailApi
+from placement_pipeline.connectors.google.workspace_log import WorkspaceLog
+from placement_pipeline.connectors.imap.seed import ImapSeedReader
+from placement_pipeline.connectors.imap.sign_in import refresh_grant
 from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
-from placement_pipeline.connectors.message_trace import MessageTrace
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
-from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
-from placement_pipeline.connectors.pipedrive import Pipedrive
+from placement_pipeline.connectors.microsoft.certificate import ClientCertificate, read_certificate
+from placement_pipeline.connectors.microsoft.history import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.microsoft.message_trace import MessageTrace
+from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
+from placement_pipeline.connectors.microsoft.sender import GraphSender
+from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.microsoft.wire import GraphApi
+from placement_pipeline.connectors.pipedrive.api import Pipedrive
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, TokenSource
-from placement_pipeline.connectors.workspace_log import WorkspaceLog
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from placement_pipeline.domain.audit.history import audit_history, audit_sync
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message, audit_stored_message
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import REASONS, Finding
-from placement_pipeline.domain.history import audit_history, audit_sync
 from placement_pipeline.domain.reputation.blocklists import Blocklist, prove
 from placement_pipeline.domain.reputation.senders import audit_sending_address
 from placement_pipeline.domain.roster import RosterEntry

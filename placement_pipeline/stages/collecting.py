@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Cursor, Reading
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.domain.landing import land, land_late, place_unseen
+from placement_pipeline.domain.seeds.landing import land, land_late, place_unseen
 from placement_pipeline.domain.words import Placement, Route, SendState
 from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.access import Access

@@ -11,12 +11,12 @@ from sqlalchemy.exc import OperationalError
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.connectors.mail import Doubt, ScopedGrant
-from placement_pipeline.connectors.roster_file import read_roster_file
-from placement_pipeline.domain.auth.dns import CannotTell, Resolver
+from placement_pipeline.connectors.roster_table.reading import read_roster_file
+from placement_pipeline.domain.dns import CannotTell, Resolver
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Proof, check_list
 from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_roster
-from placement_pipeline.domain.template import MissingFieldError, render_probe
+from placement_pipeline.domain.sends.template import MissingFieldError, render_probe
 from placement_pipeline.domain.words import MailProvider, ProviderFamily, Variant
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access

@@ -16,11 +16,11 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.mail import CannotTell, FoundSent, ProvenUnsent, Sender
-from placement_pipeline.domain.bounces import Report, SentProbe, assign_notices, read_notice
-from placement_pipeline.domain.delivery_log import CLOCKS_APART, LogEntry, find_entry
-from placement_pipeline.domain.missing import Answer, Explanation, Proofs, explain
-from placement_pipeline.domain.reasons.missing import REASONS
 from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.seeds.bounces import Report, SentProbe, assign_notices, read_notice
+from placement_pipeline.domain.seeds.delivery_log import CLOCKS_APART, LogEntry, find_entry
+from placement_pipeline.domain.seeds.missing import Answer, Explanation, Proofs, explain
+from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Route
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.access import Access

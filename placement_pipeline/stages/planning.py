@@ -4,9 +4,9 @@ from collections import Counter
 from datetime import date
 
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.domain.plan import Request, Rests, plan_tests, unknown_mailboxes
 from placement_pipeline.domain.roster import domain_of, mailbox_id_of
-from placement_pipeline.domain.template import MailTemplate, UnparsableTemplateError, parse_template
+from placement_pipeline.domain.sends.plan import Request, Rests, plan_tests, unknown_mailboxes
+from placement_pipeline.domain.sends.template import MailTemplate, UnparsableTemplateError, parse_template
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
-from placement_pipeline.connectors.roster_file import read_roster_file
-from placement_pipeline.domain.history import SentHistory, without_probes
+from placement_pipeline.connectors.roster_table.reading import read_roster_file
+from placement_pipeline.domain.audit.history import SentHistory, without_probes
 from placement_pipeline.domain.roster import RosterEntry, build_roster, domain_of, judge_users, mailbox_id_of
 from placement_pipeline.domain.words import Role, Route, SyncMode
 from placement_pipeline.settings import Settings

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Role, Route, TestState, Variant
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, seed_messages, verdicts

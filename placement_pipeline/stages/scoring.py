@@ -6,11 +6,11 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from placement_pipeline.domain.diagnosis import Case, diagnose
-from placement_pipeline.domain.landing import void_broken_seeds
-from placement_pipeline.domain.missing import Explanation, settle
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.scoring import Score, median_rates, score_group
+from placement_pipeline.domain.scores.diagnosis import Case, diagnose
+from placement_pipeline.domain.scores.scoring import Score, median_rates, score_group
+from placement_pipeline.domain.seeds.landing import void_broken_seeds
+from placement_pipeline.domain.seeds.missing import Explanation, settle
 from placement_pipeline.domain.words import (
     Placement,
     ProviderFamily,

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import Envelope, Location, SeedNotebook, SeenMessage
 from placement_pipeline.domain.auth.receiver.verdict import read_verdict
-from placement_pipeline.domain.matching import Arrival, Clues, Match, Matcher, clues, read_whole
 from placement_pipeline.domain.message import read_header
-from placement_pipeline.domain.outbox import News, next_state
-from placement_pipeline.domain.sent_via import read_sent_via
+from placement_pipeline.domain.seeds.matching import Arrival, Clues, Match, Matcher, clues, read_whole
+from placement_pipeline.domain.seeds.sent_via import read_sent_via
+from placement_pipeline.domain.sends.outbox import News, next_state
 from placement_pipeline.domain.words import SendState, SyncMode
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.workplace import Workplace

@@ -14,12 +14,12 @@ from functools import cache
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Accepted, FoundSent, OutcomeUnknown, ProvenUnsent, Refused, Sender
-from placement_pipeline.domain.outbox import News, next_state
-from placement_pipeline.domain.pacing import Limits, next_send_at
 from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.seeds import SeedMailbox
-from placement_pipeline.domain.template import MailTemplate, MissingFieldError, render_probe
+from placement_pipeline.domain.seed_mailbox import SeedMailbox
+from placement_pipeline.domain.sends.outbox import News, next_state
+from placement_pipeline.domain.sends.pacing import Limits, next_send_at
+from placement_pipeline.domain.sends.template import MailTemplate, MissingFieldError, render_probe
 from placement_pipeline.domain.words import SendState
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.ledger import Ledger, open_ledger

@@ -6,8 +6,8 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, and_, or_, select
 
-from placement_pipeline.domain.missing import Explanation
-from placement_pipeline.domain.reasons.missing import REASONS
+from placement_pipeline.domain.seeds.missing import Explanation
+from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert

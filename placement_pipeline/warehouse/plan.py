@@ -7,11 +7,11 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from placement_pipeline.domain.plan import KnownTest, PlannedTest
 from placement_pipeline.domain.probe import make_token
-from placement_pipeline.domain.seeds import SeedMailbox
-from placement_pipeline.domain.sweep_plan import SweepPlan
-from placement_pipeline.domain.template import MailTemplate
+from placement_pipeline.domain.seed_mailbox import SeedMailbox
+from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
+from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
+from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert

@@ -16,7 +16,7 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.findings import REASONS
-from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
+from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import (
     CheckStatus,
     MailProvider,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ARRAY, BigInteger, Connection, Row, Text, all_, and_, case, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from placement_pipeline.domain.history import SentHistory
+from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
 from placement_pipeline.domain.words import MailProvider, Role, Route, SendState, SyncMode
 from placement_pipeline.warehouse import tables

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ARRAY, Connection, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from placement_pipeline.domain.matching import Expected
-from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.seeds.matching import Expected
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import SendState, SyncMode, TestState
 from placement_pipeline.warehouse import tables
 

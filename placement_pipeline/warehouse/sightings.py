@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Connection, Interval, Row, Select, and_, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from placement_pipeline.domain.sweep_plan import LastSweep
+from placement_pipeline.domain.seeds.sweep_plan import LastSweep
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from placement_pipeline.domain.diagnosis import Diagnosis
 from placement_pipeline.domain.findings import Finding, SubjectKind
-from placement_pipeline.domain.scoring import Score
+from placement_pipeline.domain.scores.diagnosis import Diagnosis
+from placement_pipeline.domain.scores.scoring import Score
 from placement_pipeline.domain.words import CheckStatus, ProviderGroup
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert

@@ -14,8 +14,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from placement_pipeline.domain.plan import Request
 from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.sends.plan import Request
 from placement_pipeline.domain.words import Scope
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import open_access

@@ -21,7 +21,7 @@ import pytest
 
 from placement_pipeline.connectors.dns.resolver import IN_FLIGHT, DnsResolver
 from placement_pipeline.domain.audit.sender import Sender, audit_sender
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import MailProvider
 from tests.benchmarks.dns_server import Server, domain_name, host_of, running

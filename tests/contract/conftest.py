@@ -11,30 +11,32 @@ import pytest
 import stamina
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.gmail import GmailSender
-from placement_pipeline.connectors.gmail_bounces import GmailBounceReader
-from placement_pipeline.connectors.gmail_history import GmailHistoryReader
-from placement_pipeline.connectors.gmail_seed import GmailSeedReader
-from placement_pipeline.connectors.gmail_wire import GmailApi
-from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
-from placement_pipeline.connectors.graph import GraphSender
-from placement_pipeline.connectors.graph_past import GraphBounceReader, GraphHistoryReader
-from placement_pipeline.connectors.graph_seed import GraphSeedReader
-from placement_pipeline.connectors.graph_wire import GraphApi
-from placement_pipeline.connectors.imap import ImapSeedReader
-from placement_pipeline.connectors.imap_sign_in import refresh_grant
+from placement_pipeline.connectors.google.bounces import GmailBounceReader
+from placement_pipeline.connectors.google.history import GmailHistoryReader
+from placement_pipeline.connectors.google.seed import GmailSeedReader
+from placement_pipeline.connectors.google.sender import GmailSender
+from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
+from placement_pipeline.connectors.google.wire import GmailApi
+from placement_pipeline.connectors.imap.seed import ImapSeedReader
+from placement_pipeline.connectors.imap.sign_in import refresh_grant
 from placement_pipeline.connectors.mail import SeedReader
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.microsoft_certificate import ClientCertificate
-from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.microsoft.certificate import ClientCertificate
+from placement_pipeline.connectors.microsoft.history import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
+from placement_pipeline.connectors.microsoft.sender import GraphSender
+from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.microsoft.wire import GraphApi
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
-from placement_pipeline.sandbox import google_tokens, imap_tokens, microsoft_tokens
-from placement_pipeline.sandbox.accounts import Account
-from placement_pipeline.sandbox.mailstore import StoredMessage
+from placement_pipeline.sandbox.google import tokens as google_tokens
+from placement_pipeline.sandbox.imap import tokens as imap_tokens
+from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
+from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world import WireRule, World
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.file import WireRule, World
 
 ANNA = "anna@acme.example"
 COLD = "carl@acme.example"

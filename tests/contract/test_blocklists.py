@@ -8,7 +8,7 @@ import pytest
 from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.domain.reputation.answers import ListKind, Standing
 from placement_pipeline.domain.reputation.blocklists import Listing, ask_hosts, blocklist
-from tests.contract.nameserver import serving
+from tests.contract.dns.nameserver import serving
 
 ZONE = {
     ("listed.example.dbl.test.", "A"): ["127.0.1.2"],

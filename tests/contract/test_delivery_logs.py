@@ -13,17 +13,19 @@ from sqlalchemy import Engine
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.google_sign_in import GoogleApp
-from placement_pipeline.connectors.message_trace import MessageTrace
+from placement_pipeline.connectors.google.sign_in import GoogleApp
+from placement_pipeline.connectors.google.workspace_log import SCOPES, WorkspaceLog
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.microsoft_sign_in import MicrosoftApp
+from placement_pipeline.connectors.microsoft.message_trace import MessageTrace
+from placement_pipeline.connectors.microsoft.sign_in import MicrosoftApp
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.connectors.workspace_log import SCOPES, WorkspaceLog
-from placement_pipeline.domain.delivery_log import LogStatus
-from placement_pipeline.sandbox import message_trace, microsoft_tokens, workspace_log
-from placement_pipeline.sandbox.microsoft_grants import APP_PERMISSIONS, REP_PERMISSIONS, MicrosoftGrant, mint_token
+from placement_pipeline.domain.seeds.delivery_log import LogStatus
+from placement_pipeline.sandbox.google import workspace_log
+from placement_pipeline.sandbox.microsoft import message_trace
+from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
+from placement_pipeline.sandbox.microsoft.grants import APP_PERMISSIONS, REP_PERMISSIONS, MicrosoftGrant, mint_token
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world import WireRule, World
+from placement_pipeline.sandbox.world.file import WireRule, World
 from placement_pipeline.settings import Settings, load_settings
 from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.doctor import Health, examine_log

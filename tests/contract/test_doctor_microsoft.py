@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from placement_pipeline.domain.words import MailProvider
-from placement_pipeline.sandbox.microsoft_certificate import write_certificate
+from placement_pipeline.sandbox.microsoft.certificate import write_certificate
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.settings import Settings, load_settings
 from placement_pipeline.stages.access import Access, open_access

@@ -13,14 +13,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from sqlalchemy import Engine
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
-from placement_pipeline.connectors.google_sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
-from placement_pipeline.connectors.graph_permissions import read_claims
+from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, READ_ONLY, GoogleApp
 from placement_pipeline.connectors.mail import Scopes
-from placement_pipeline.connectors.microsoft_certificate import ClientCertificate, read_certificate
-from placement_pipeline.connectors.microsoft_sign_in import CONSUMERS, MicrosoftApp
+from placement_pipeline.connectors.microsoft.certificate import ClientCertificate, read_certificate
+from placement_pipeline.connectors.microsoft.permissions import read_claims
+from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, MicrosoftApp
 from placement_pipeline.connectors.sign_in import AccessToken, NotKeptError, TokenSource
-from placement_pipeline.sandbox import google_tokens, microsoft_tokens
-from placement_pipeline.sandbox.microsoft_certificate import write_certificate
+from placement_pipeline.sandbox.google import tokens as google_tokens
+from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
+from placement_pipeline.sandbox.microsoft.certificate import write_certificate
 from placement_pipeline.stages.token_store import StoredTokens
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal, make_token_key
 from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, SEND_ONLY, WIDE, Doors

@@ -14,9 +14,9 @@ import pytest
 import stamina
 from sqlalchemy import Table, make_url, select
 
-from placement_pipeline.domain.landing import ARRIVED
-from placement_pipeline.domain.plan import Request
 from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.seeds.landing import ARRIVED
+from placement_pipeline.domain.sends.plan import Request
 from placement_pipeline.domain.words import ProviderFamily, Route, Scope, SendState, TestState
 from placement_pipeline.stages.planning import plan_month
 from placement_pipeline.stages.roster import refresh_roster

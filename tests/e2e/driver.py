@@ -20,9 +20,9 @@ from typing import Any
 import stamina
 from sqlalchemy import Connection, select
 
-from placement_pipeline.connectors.gmail import GmailSender
-from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.google.sender import GmailSender
 from placement_pipeline.connectors.mail import KeepDraft
+from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.words import SendState, TestState
 from placement_pipeline.settings import load_settings

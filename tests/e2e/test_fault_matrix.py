@@ -9,7 +9,7 @@ from itertools import cycle
 
 import pytest
 
-from placement_pipeline.domain.landing import ARRIVED
+from placement_pipeline.domain.seeds.landing import ARRIVED
 from placement_pipeline.domain.words import SendState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.embedded import EmbeddedServer

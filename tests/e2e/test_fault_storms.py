@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from placement_pipeline.domain.landing import ARRIVED
+from placement_pipeline.domain.seeds.landing import ARRIVED
 from placement_pipeline.domain.words import Placement, SendState
 from placement_pipeline.stages.ledger import ClaimLostError
 from placement_pipeline.warehouse import tables

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from placement_pipeline.domain.plan import Request
+from placement_pipeline.domain.sends.plan import Request
 from placement_pipeline.domain.words import Placement, Scope
 from placement_pipeline.stages.explaining import explain_missing
 from placement_pipeline.stages.planning import plan_month

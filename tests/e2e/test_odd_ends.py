@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from placement_pipeline.domain.landing import ARRIVED
 from placement_pipeline.domain.roster import mailbox_id_of
+from placement_pipeline.domain.seeds.landing import ARRIVED
 from placement_pipeline.domain.words import Placement, SendState, TestState
 from placement_pipeline.settings import MailboxSecret, SeedSecret
 from placement_pipeline.stages.collecting import collect_seeds

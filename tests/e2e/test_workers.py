@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from placement_pipeline.connectors.gmail import GmailSender
-from placement_pipeline.connectors.graph import GraphSender
+from placement_pipeline.connectors.google.sender import GmailSender
+from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.ledger import ClaimLostError

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from placement_pipeline.domain.reasons.missing import REASONS as MISSING_REASONS
+from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
 from placement_pipeline.warehouse.database import dbt_environment
 from tests.conftest import engine_on
-from tests.marts.planted import Planter, moment
+from tests.planted import Planter, moment
 
 PROJECT = Path(__file__).parents[2] / "dbt"
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)

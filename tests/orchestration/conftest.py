@@ -14,7 +14,7 @@ from placement_pipeline.definitions import defs
 from placement_pipeline.defs.instance import run_job
 from placement_pipeline.defs.partitions import FIRST_MONTH
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world import World
+from placement_pipeline.sandbox.world.file import World
 
 THIS_MONTH = datetime.now(UTC).date().replace(day=1)
 FIRST = date.fromisoformat(FIRST_MONTH)

@@ -11,8 +11,8 @@ from placement_pipeline.defs.partitions import months_of_run
 from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.words import Placement, ProviderGroup, SendState, TestState
 from placement_pipeline.warehouse import tables
-from tests.marts.planted import Planter, moment
 from tests.orchestration.conftest import FIRST, THIS_MONTH, run_assets
+from tests.planted import Planter, moment
 
 MONTH = THIS_MONTH.isoformat()
 

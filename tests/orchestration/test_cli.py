@@ -20,7 +20,7 @@ from placement_pipeline.domain.probe import TOKEN_HEADER, reference_word
 from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world import load_world
+from placement_pipeline.sandbox.world.file import load_world
 from placement_pipeline.settings import load_settings
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal

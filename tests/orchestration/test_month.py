@@ -18,10 +18,11 @@ from placement_pipeline.defs.reporting import MONTH_OVER
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import SendState
-from placement_pipeline.sandbox import google_tokens, microsoft_tokens, pipedrive
+from placement_pipeline.sandbox import pipedrive
+from placement_pipeline.sandbox.google import tokens as google_tokens
+from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.warehouse import tables
-from tests.marts.planted import Planter, moment
 from tests.orchestration.conftest import (
     ANNA,
     FIRST,
@@ -34,6 +35,7 @@ from tests.orchestration.conftest import (
     rows,
     run_assets,
 )
+from tests.planted import Planter, moment
 
 MONTH = THIS_MONTH.isoformat()
 PAST = months.get_partition_keys()[: months.get_partition_keys().index(MONTH)]

@@ -14,11 +14,11 @@ from rich.console import Console
 from sqlalchemy import Engine, Table
 
 from placement_pipeline import cli
-from placement_pipeline.connectors import pipedrive as connector
 from placement_pipeline.connectors.errors import ReadError
+from placement_pipeline.connectors.pipedrive import api as connector
 from placement_pipeline.sandbox.pipedrive import Limits
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world import WireRule, World
+from placement_pipeline.sandbox.world.file import WireRule, World
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.roster import refresh_roster, refresh_won_deals

@@ -16,8 +16,8 @@ from placement_pipeline.defs.sensors import month_ready, outbox_due, seed_collec
 from placement_pipeline.domain.words import ProviderGroup, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.liveness import living_run
-from tests.marts.planted import Planter
 from tests.orchestration.conftest import FIRST, THIS_MONTH, rows, run_assets
+from tests.planted import Planter
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from placement_pipeline.domain.roster import PipedriveUser, build_roster, judge_users
-from placement_pipeline.domain.sent_via import SentVia
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Route
 from placement_pipeline.stages.routes import RouteComparison
 from placement_pipeline.terminal import (

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from sys import getsizeof
 
-from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, NoData, RecordType
+from placement_pipeline.domain.dns import Answer, CannotTell, Data, NoData, RecordType
 
 Question = tuple[str, RecordType]
 

@@ -12,7 +12,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-from placement_pipeline.domain.auth.dns import RecordType
+from placement_pipeline.domain.dns import RecordType
 
 # https://www.dnsflagday.net/2020/: larger answers are fragmented on the way. Without EDNS, 41 % of
 # the TXT sets at a domain's apex do not fit and cost a second question by TCP.

@@ -16,7 +16,7 @@ import dns.rdata
 import dns.rdataclass
 
 from placement_pipeline.connectors.dns.message import TYPES
-from placement_pipeline.domain.auth.dns import Answer, CannotTell, Data, Failure, NoData, RecordType
+from placement_pipeline.domain.dns import Answer, CannotTell, Data, Failure, NoData, RecordType
 
 LONGEST_CHAIN = 15
 # RFC 1034 section 3.6.2 wants a loop signalled as an error, and most recursors do so with SERVFAIL:

@@ -17,7 +17,7 @@ from placement_pipeline.connectors.dns.message import NameFormError, build_quest
 from placement_pipeline.connectors.dns.nameservers import parse_nameserver, system_nameservers
 from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, Reading, read_reply
 from placement_pipeline.connectors.dns.wire import Upstream
-from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, Failure, NoData, RecordType
+from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, Failure, NoData, RecordType
 
 _ROUNDS = 3
 _SILENT = 3

@@ -13,7 +13,7 @@ from typing import cast
 
 from placement_pipeline.connectors.dns import message
 from placement_pipeline.connectors.dns.nameservers import Nameserver, addresses_of
-from placement_pipeline.domain.auth.dns import CannotTell, Failure
+from placement_pipeline.domain.dns import CannotTell, Failure
 
 # Whoever wants to slip in an answer must guess the port as well as the id (RFC 5452 section 9.2);
 # a port that changes is worth little to find out.

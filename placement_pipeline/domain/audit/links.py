@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.content.reading import Content
 from placement_pipeline.domain.content.rules import rewriting_host
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.reputation.blocklists import Blocklist
 from placement_pipeline.domain.reputation.hosts import hosts_inside

@@ -11,18 +11,18 @@ from placement_pipeline.domain.auth.dkim.signatures import Signature, verify_sig
 from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc.walk import find_policy, is_aligned
-from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import PROVIDERS, default_signer_of
 from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
 from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, audit_receiver, read_verdict
 from placement_pipeline.domain.auth.spf.delivery import judge_spf
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.results import SpfOutcome
-from placement_pipeline.domain.content.body import ContentError
 from placement_pipeline.domain.content.reading import Content, read_content
 from placement_pipeline.domain.content.rules import audit_content
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
+from placement_pipeline.domain.mime import ContentError
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 
 _ANY_MENU = "the mail provider's settings for DKIM"

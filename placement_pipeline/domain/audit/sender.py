@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placement_pipeline.domain.auth.alignment import normalize_domain
 from placement_pipeline.domain.auth.dkim.keys import audit_keys
 from placement_pipeline.domain.auth.dmarc.audit import audit_dmarc
-from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.mx import audit_mx
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.auth.spf.audit import audit_spf
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding
+from placement_pipeline.domain.names import normalize_domain
 from placement_pipeline.domain.words import MailProvider
 
 

@@ -7,8 +7,8 @@ that its own people notice the same hour.
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 
-from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.words import MailProvider
 

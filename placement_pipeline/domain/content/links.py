@@ -11,12 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
-from placement_pipeline.domain.auth.alignment import (
-    is_same_organization,
-    normalize_domain,
-    organizational_domain_by_list,
-)
 from placement_pipeline.domain.content.link_wrappers import unwrap
+from placement_pipeline.domain.names import is_same_organization, normalize_domain, organizational_domain_by_list
 
 _MAX_ADDRESS = 8000
 _MAX_WORDS = 300

@@ -10,7 +10,6 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from urllib.parse import unquote
 
-from placement_pipeline.domain.content.body import Attached, read_body
 from placement_pipeline.domain.content.images import Image
 from placement_pipeline.domain.content.links import Link, find_addresses, is_same_for_everyone
 from placement_pipeline.domain.content.markup import MAX_HTML_CHARS, HtmlReader, read_html
@@ -18,6 +17,7 @@ from placement_pipeline.domain.content.merge_fields import find_unfilled
 from placement_pipeline.domain.content.signature import Signature, weigh_known, weigh_marked, weigh_text
 from placement_pipeline.domain.content.signature_marks import below_separator
 from placement_pipeline.domain.message import read_header
+from placement_pipeline.domain.mime import Attached, read_body
 
 _MAX_LINKS = 500
 

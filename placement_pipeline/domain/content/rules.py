@@ -9,11 +9,11 @@ blocklist is ``reputation``.
 from collections import Counter
 from collections.abc import Sequence
 
-from placement_pipeline.domain.auth.alignment import is_same_organization
 from placement_pipeline.domain.content.images import Image
 from placement_pipeline.domain.content.links import host_shown_instead, is_opaque, is_shortener
 from placement_pipeline.domain.content.reading import Content
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import is_same_organization
 
 # An image of at least this many pixels is a banner, not a logo (a logo is some 200 x 60)...
 _BANNER_PIXELS = 40_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Address, ip_network
 
-from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, NoData
+from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, NoData
 
 
 class Standing(StrEnum):

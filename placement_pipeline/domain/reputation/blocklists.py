@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from placement_pipeline.domain.auth.alignment import normalize_domain, organizational_domain_by_list
-from placement_pipeline.domain.auth.dns import Data, Resolver
+from placement_pipeline.domain.dns import Data, Resolver
+from placement_pipeline.domain.names import normalize_domain, organizational_domain_by_list
 from placement_pipeline.domain.reputation.answers import ListKind, Standing, read_answer
 
 Address = IPv4Address | IPv6Address

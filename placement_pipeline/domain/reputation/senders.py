@@ -8,7 +8,7 @@ address it was is read in ``auth.receiver.envelope``.
 import asyncio
 from collections.abc import Sequence
 
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.reputation.answers import Standing
 from placement_pipeline.domain.reputation.blocklists import Address, Blocklist, ask_address

@@ -9,13 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from placement_pipeline.domain.auth.alignment import (
-    is_same_organization,
-    normalize_domain,
-    organizational_domain_by_list,
-)
-from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, NoData, Resolver
+from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import is_same_organization, normalize_domain, organizational_domain_by_list
 from placement_pipeline.domain.reputation.answers import Standing
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Listing, ask_address, ask_hosts
 from placement_pipeline.domain.reputation.hosts import read_address

@@ -6,7 +6,7 @@ organisation, so a vendor that is missing here changes no finding.
 
 from collections.abc import Mapping
 
-from placement_pipeline.domain.auth.alignment import normalize_domain
+from placement_pipeline.domain.names import normalize_domain
 
 # As a mail client that blocks trackers knows them: https://github.com/apparition47/MailTrackerBlocker. It names
 # Nylas, whose servers Pipedrive's mail sync runs on, as Pipedrive's.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from placement_pipeline.domain.roster import RosterEntry, mailbox_id_of
-from placement_pipeline.domain.seeds import SeedMailbox
+from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.words import MailProvider, ProviderFamily, Role, Route, SyncMode
 
 SEED = SeedMailbox("gmail-01", "gmail01@seeds.example", ProviderFamily.GMAIL, "Vera Lind", "Lindholm & Co")

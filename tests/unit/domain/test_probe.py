@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.mime import read_token
+from placement_pipeline.connectors.probe_shapes import read_token
 from placement_pipeline.domain.probe import is_token, make_token, reference_word
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
 from tests.unit.domain.rosters import SEED

@@ -10,8 +10,8 @@ import dkim
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, Failure, NoData, RecordType
 from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, Failure, NoData, RecordType
 
 Zone = Mapping[str, Mapping[str, Sequence[str]] | Answer]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from placement_pipeline.sandbox.faults import Faults
-from placement_pipeline.sandbox.keys import KeyRing
-from placement_pipeline.sandbox.mailstore import StoredMessage
-from placement_pipeline.sandbox.post_office import PostOffice
-from placement_pipeline.sandbox.world import World, load_world
-from placement_pipeline.sandbox.zones import Zones
+from placement_pipeline.sandbox.post.mailstore import StoredMessage
+from placement_pipeline.sandbox.post.office import PostOffice
+from placement_pipeline.sandbox.world.faults import Faults
+from placement_pipeline.sandbox.world.file import World, load_world
+from placement_pipeline.sandbox.world.keys import KeyRing
+from placement_pipeline.sandbox.world.zones import Zones
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

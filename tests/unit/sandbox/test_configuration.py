@@ -3,9 +3,9 @@
 import tomllib
 from pathlib import Path
 
-from placement_pipeline.connectors.roster_file import read_roster_file
+from placement_pipeline.connectors.roster_table.reading import read_roster_file
 from placement_pipeline.sandbox.configuration import Endpoints, write_configuration
-from placement_pipeline.sandbox.world import World
+from placement_pipeline.sandbox.world.file import World
 from tests.unit.sandbox.conftest import opened
 
 

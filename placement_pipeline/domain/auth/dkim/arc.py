@@ -35,7 +35,7 @@ from placement_pipeline.domain.auth.dkim.message import (
 )
 from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState
 from placement_pipeline.domain.auth.dkim.signatures import SignatureState, check_key
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import strip_comments
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from placement_pipeline.domain.auth.alignment import is_at_or_below, is_dns_name, normalize_domain
 from placement_pipeline.domain.auth.dkim.records import read_tags
+from placement_pipeline.domain.names import is_at_or_below, is_dns_name, normalize_domain
 
 _MAX_FIELD_BYTES = 16 * 1024
 _MAX_SIGNED = 500

@@ -8,11 +8,11 @@ revoked and an unreadable key, and for DNS that does not answer.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
-from placement_pipeline.domain.auth.alignment import normalize_domain
 from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState, is_other_kind, read_key
-from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
+from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import normalize_domain
 
 GOOD_BITS = 2048
 """RFC 8301 section 3.2: signers should use at least this."""

@@ -23,7 +23,7 @@ from placement_pipeline.domain.auth.dkim.message import (
     verify_fields,
 )
 from placement_pipeline.domain.auth.dkim.records import DkimKey, KeyState
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 
 MAX_SIGNATURES = 8
 """More of them are not verified; ordinary mail has one to three."""

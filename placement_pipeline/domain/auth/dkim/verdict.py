@@ -6,11 +6,11 @@ comes in, because DMARC's rules decide it.
 
 from collections.abc import Mapping, Sequence
 
-from placement_pipeline.domain.auth.alignment import normalize_domain
 from placement_pipeline.domain.auth.dkim.keys import GOOD_BITS
 from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
 from placement_pipeline.domain.auth.providers import default_signer_of
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import normalize_domain
 
 _CAUSES = {
     "from_unsigned": "dkim_from_unsigned",

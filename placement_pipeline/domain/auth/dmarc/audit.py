@@ -5,12 +5,12 @@ public suffix list come to another policy, a finding says so. Whether a message 
 ``message``.
 """
 
-from placement_pipeline.domain.auth.alignment import is_at_or_below, is_public_suffix, organizational_domain_by_list
 from placement_pipeline.domain.auth.dmarc.by_list import find_policy_by_list
 from placement_pipeline.domain.auth.dmarc.records import describe_lookalike, hide_addresses
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy, find_policy
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import is_at_or_below, is_public_suffix, organizational_domain_by_list
 
 
 async def audit_dmarc(domain: str, resolver: Resolver) -> list[Finding]:

@@ -6,14 +6,10 @@ two come to different results, because then receivers do too.
 
 from dataclasses import dataclass
 
-from placement_pipeline.domain.auth.alignment import (
-    is_same_organization,
-    normalize_domain,
-    organizational_domain_by_list,
-)
 from placement_pipeline.domain.auth.dmarc.records import Policy
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy, look_for_record
-from placement_pipeline.domain.auth.dns import Resolver
+from placement_pipeline.domain.dns import Resolver
+from placement_pipeline.domain.names import is_same_organization, normalize_domain, organizational_domain_by_list
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from placement_pipeline.domain.auth.alignment import is_same_organization, organizational_domain_by_list
 from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
 from placement_pipeline.domain.auth.dmarc.by_list import is_aligned_by_list
 from placement_pipeline.domain.auth.dmarc.records import hide_addresses
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
 from placement_pipeline.domain.auth.spf.results import SpfOutcome, SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import is_same_organization, organizational_domain_by_list
 
 
 def judge_dmarc(

@@ -9,9 +9,9 @@ cannot be judged without it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from placement_pipeline.domain.auth.alignment import is_at_or_below, is_dns_name, normalize_domain
 from placement_pipeline.domain.auth.dmarc.records import DmarcRecord, Policy, describe_lookalike, read_record
-from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
+from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, Resolver
+from placement_pipeline.domain.names import is_at_or_below, is_dns_name, normalize_domain
 
 _WALK_LABELS = 8
 _MILDER: Mapping[Policy, Policy] = {"reject": "quarantine", "quarantine": "none", "none": "none"}

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
 from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
 from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_address
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
 from placement_pipeline.domain.message import HeaderField, domain_of_address
+from placement_pipeline.domain.names import is_dns_name, normalize_domain
 from placement_pipeline.domain.words import ProviderFamily
 
 # Exchange Online says the client's address in a comment of its SPF result.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from placement_pipeline.domain.auth.alignment import is_dns_name, normalize_domain
+from placement_pipeline.domain.names import is_dns_name, normalize_domain
 
 _LINE_CHARS = 4096
 _TOKEN = re.compile(r"[()]|[^\s()]++")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import takewhile
 
-from placement_pipeline.domain.auth.alignment import is_at_or_below, is_same_organization, normalize_domain
 from placement_pipeline.domain.auth.receiver.received_lines import ReceivedLine, is_inner_address, read_received
 from placement_pipeline.domain.message import HeaderField, domain_of_address
+from placement_pipeline.domain.names import is_at_or_below, is_same_organization, normalize_domain
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
 
 # Fields that come with the message: from the first of them on nothing is the receiver's.

@@ -10,7 +10,6 @@ in ``auth.dkim``; what Microsoft's codes mean is in ``microsoft_report``.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from placement_pipeline.domain.auth.alignment import is_dns_name
 from placement_pipeline.domain.auth.receiver.microsoft_report import (
     BULK_BCL,
     MALWARE_CATEGORIES,
@@ -25,6 +24,7 @@ from placement_pipeline.domain.auth.receiver.territory import guess_family
 from placement_pipeline.domain.auth.spf.results import SpfVerdict
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address
+from placement_pipeline.domain.names import is_dns_name
 from placement_pipeline.domain.words import ProviderFamily
 
 __all__ = ["MethodResult", "ReceiverVerdict", "audit_receiver", "guess_family", "mail_from_domain", "read_verdict"]

@@ -9,8 +9,6 @@ runs into is read off the whole tree of the record (``tree``).
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 
-from placement_pipeline.domain.auth.alignment import is_same_organization, normalize_domain
-from placement_pipeline.domain.auth.dns import Answer, BadName, CannotTell, Data, NoData, RecordType, Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.lookups import MAX_LOOKUPS, MAX_VOIDS
@@ -18,7 +16,9 @@ from placement_pipeline.domain.auth.spf.records import SpfRecord, parse_record, 
 from placement_pipeline.domain.auth.spf.results import SpfProblem
 from placement_pipeline.domain.auth.spf.samples import ProviderMail, send_samples
 from placement_pipeline.domain.auth.spf.tree import Placed, SpfTree, walk_tree
+from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, NoData, RecordType, Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import is_same_organization, normalize_domain
 
 # RFC 5737: nobody sends from here, so only what lets in everybody lets this in.
 _STRANGER = IPv4Address("192.0.2.1")

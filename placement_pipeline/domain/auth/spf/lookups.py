@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, RecordType, Resolver
 from placement_pipeline.domain.auth.spf.records import Directive
 from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfVerdict
+from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, RecordType, Resolver
 
 Address = IPv4Address | IPv6Address
 

@@ -7,11 +7,11 @@ import asyncio
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from placement_pipeline.domain.auth.dns import Resolver
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.lookups import Address
 from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
+from placement_pipeline.domain.dns import Resolver
 
 
 @dataclass(slots=True)

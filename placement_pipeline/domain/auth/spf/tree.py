@@ -7,7 +7,6 @@ looked up. What follows for the domain is ``audit``.
 
 from dataclasses import dataclass, field
 
-from placement_pipeline.domain.auth.dns import BadName, CannotTell, Data, NoData, Resolver
 from placement_pipeline.domain.auth.spf.macros import MacroString
 from placement_pipeline.domain.auth.spf.records import (
     COSTLY,
@@ -17,6 +16,7 @@ from placement_pipeline.domain.auth.spf.records import (
     parse_record,
     select_records,
 )
+from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, Resolver
 
 # Far more records than ten look-ups can reach; a zone that answers every name would never end.
 _MAX_RECORDS = 60

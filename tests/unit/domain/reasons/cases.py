@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message
-from placement_pipeline.domain.auth.dns import CannotTell, Failure
 from placement_pipeline.domain.auth.providers import PROVIDERS
+from placement_pipeline.domain.dns import CannotTell, Failure
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from tests.unit.domain.zones import (

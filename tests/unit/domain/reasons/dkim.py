@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from placement_pipeline.domain.auth.dkim.keys import audit_keys
 from placement_pipeline.domain.auth.dkim.signatures import verify_signatures
 from placement_pipeline.domain.auth.dkim.verdict import judge_signatures
-from placement_pipeline.domain.auth.dns import CannotTell, Failure
+from placement_pipeline.domain.dns import CannotTell, Failure
 from placement_pipeline.domain.findings import Finding
 from tests.unit.domain.reasons.cases import GOOGLE, MICROSOFT, TIMEOUT, Case, Pair, message
 from tests.unit.domain.zones import (

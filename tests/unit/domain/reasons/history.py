@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from placement_pipeline.domain.audit.history import SentHistory, audit_history, audit_sync
 from placement_pipeline.domain.findings import Finding
-from placement_pipeline.domain.history import SentHistory, audit_history, audit_sync
 from placement_pipeline.domain.words import SyncMode
 from tests.unit.domain.reasons.cases import Case, Pair
 

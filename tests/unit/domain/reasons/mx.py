@@ -1,7 +1,7 @@
 """Cases of the reason codes in ``domain.reasons.mx``."""
 
-from placement_pipeline.domain.auth.dns import Answer
 from placement_pipeline.domain.auth.mx import audit_mx
+from placement_pipeline.domain.dns import Answer
 from tests.unit.domain.reasons.cases import TIMEOUT, Case, Pair
 from tests.unit.domain.zones import ZoneResolver
 

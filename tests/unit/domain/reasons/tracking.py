@@ -3,8 +3,8 @@
 from ipaddress import ip_address
 
 from placement_pipeline.domain.audit.links import audit_links
-from placement_pipeline.domain.auth.dns import Answer
 from placement_pipeline.domain.content.reading import read_content
+from placement_pipeline.domain.dns import Answer
 from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import blocklist
 from placement_pipeline.domain.reputation.senders import audit_sending_address

@@ -1,0 +1,71 @@
+"""A rep's mailbox at Google, as something that is told what could not be delivered (``mail.BounceReader``)."""
+
+import asyncio
+import base64
+from datetime import datetime, timedelta
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+
+from placement_pipeline.connectors import http
+from placement_pipeline.connectors.google.errors import NotThereError
+from placement_pipeline.connectors.google.query import after
+from placement_pipeline.connectors.google.sign_in import GoogleGrant
+from placement_pipeline.connectors.google.wire import GmailApi, GmailWire, moment_of
+from placement_pipeline.connectors.metering import Meter
+
+_MOST = 200
+_GETS_AT_ONCE = 10
+# Our clock may be wrong by hours.
+_CLOCK_SLACK = timedelta(days=1)
+
+
+class GmailBounceReader:
+    """Reads the notices in one mailbox; nothing is marked as read.
+
+    Args:
+        api: the API.
+        tokens: of the mailbox; scope gmail.readonly.
+        who: how messages call the mailbox.
+        meter: counts the calls.
+    """
+
+    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
+        self._wire = GmailWire(api, tokens, who, meter)
+        self._gate = asyncio.Semaphore(_GETS_AT_ONCE)
+
+    async def read_bounces(self, since: datetime) -> list[bytes]:
+        """As ``mail.BounceReader.read_bounces``; what came up to a day earlier is among them."""
+        query = f"from:(mailer-daemon OR postmaster) {after(since - _CLOCK_SLACK)}"
+        notices: list[tuple[datetime, bytes]] = []
+        page: str | None = ""
+        with http.understood(self._wire.who):
+            # Google lists the newest first; what is no notice does not count towards the most.
+            while page is not None and len(notices) < _MOST:
+                request = self._wire.messages.list(
+                    userId="me", maxResults=_MOST, q=query, includeSpamTrash=True, pageToken=page or None
+                )
+                listed = await self._wire.read(request)
+                found = await http.together(self._get(entry["id"]) for entry in listed.get("messages") or ())
+                notices += [one for one in found if one is not None and _is_notice(one[1])]
+                page = listed.get("nextPageToken")
+        notices.sort(key=lambda one: one[0], reverse=True)
+        return [raw for _, raw in notices[:_MOST]]
+
+    async def _get(self, message_id: str) -> tuple[datetime, bytes] | None:
+        request = self._wire.messages.get(userId="me", id=message_id, format="raw")
+        async with self._gate:
+            try:
+                message = await self._wire.read(request)
+            except NotThereError:  # deleted since it was listed
+                return None
+        return moment_of(message), base64.urlsafe_b64decode(message["raw"])
+
+
+def _is_notice(raw: bytes) -> bool:
+    """Whether a message is a delivery report (RFC 3464), or has the marks of one in older forms."""
+    headers = BytesHeaderParser(policy=compat32).parsebytes(raw)
+    return (
+        headers.get_content_type() == "multipart/report"
+        or "X-Failed-Recipients" in headers
+        or str(headers.get("Return-Path", "")).strip() == "<>"
+    )

@@ -1,0 +1,119 @@
+"""A rep's mailbox at Google, as something that sends: a probe out, and what became of one found out.
+
+How a call is made is in ``gmail_wire``. What lands in a seed is in ``gmail_seed``, what a
+mailbox sent before in ``gmail_history``, what came back to it in ``gmail_bounces``.
+"""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import ReadError, SignInError
+from placement_pipeline.connectors.google.errors import judge_failure
+from placement_pipeline.connectors.google.query import addressed, after
+from placement_pipeline.connectors.google.sign_in import GoogleGrant
+from placement_pipeline.connectors.google.wire import GmailApi, GmailWire, header_values
+from placement_pipeline.connectors.mail import (
+    Accepted,
+    CannotTell,
+    FoundSent,
+    KeepDraft,
+    LookUp,
+    OutcomeUnknown,
+    ProvenUnsent,
+    Refused,
+    Scopes,
+    SendOutcome,
+)
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_email, read_token
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+
+_RETRY_SECONDS = 60.0
+_GETS_AT_ONCE = 10
+# Our clock may be wrong by hours; a message dated earlier than we think must not be overlooked.
+_CLOCK_SLACK = timedelta(days=2)
+
+
+class GmailSender:
+    """A rep's mailbox at Google, as something that sends (``mail.Sender``).
+
+    Args:
+        api: the API.
+        tokens: of the mailbox; scopes gmail.send, and gmail.readonly for ``look_up``.
+        who: how messages call the mailbox.
+        meter: counts the calls.
+    """
+
+    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
+        self._wire = GmailWire(api, tokens, who, meter)
+
+    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
+        """As ``mail.Sender.send``; Gmail's send has no draft, so ``keep_draft`` is not called."""
+        try:
+            message = build_email(probe, datetime.now(UTC))
+        except UnsendableProbeError as error:
+            return Refused("message_rejected", str(error))
+        raw = base64.urlsafe_b64encode(message.as_bytes()).decode()
+        try:
+            answer = await self._wire.send_once(self._wire.messages.send(userId="me", body={"raw": raw}))
+        except ReadError as error:
+            return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
+        match answer:
+            case http.NothingWritten(detail):
+                return Refused("provider_down", f"Gmail: {detail}", retry_after_seconds=_RETRY_SECONDS)
+            case http.NoAnswer(detail):
+                return OutcomeUnknown(f"Gmail: {detail}")
+            case httpx.Response() if answer.is_success:
+                message_id = _id_of(answer)
+                return Accepted(message_id) if message_id else OutcomeUnknown("Gmail: the answer names no message")
+            case _:
+                return judge_failure(answer)
+
+    async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
+        """As ``mail.Sender.look_up``: reads the token of every message in Sent to this address since then.
+
+        Search lists a message some seconds after it was taken: wait before asking. Only a
+        listing read to its end proves absence.
+        """
+        try:
+            with http.understood(self._wire.who):
+                return await self._find_sent(token, f"{addressed('to', to_address)} {after(since - _CLOCK_SLACK)}")
+        except (ReadError, SignInError) as error:
+            return CannotTell(str(error))
+
+    async def prove(self) -> str:
+        """As ``mail.Sender.prove``."""
+        return await self._wire.prove()
+
+    async def scopes(self) -> Scopes | None:
+        """As ``mail.ScopedGrant.scopes``."""
+        return await self._wire.scopes()
+
+    async def _find_sent(self, token: str, query: str) -> LookUp:
+        ids = await self._wire.list_ids(labelIds=["SENT"], q=query, includeSpamTrash=True)
+        for start in range(0, len(ids), _GETS_AT_ONCE):
+            chunk = ids[start : start + _GETS_AT_ONCE]
+            for sent in await http.together(self._metadata(message_id) for message_id in chunk):
+                headers = header_values(sent)
+                if read_token(headers.get(TOKEN_HEADER.lower())) == token:
+                    return FoundSent(sent["id"], headers.get("message-id"))
+        return ProvenUnsent()
+
+    async def _metadata(self, message_id: str) -> dict[str, Any]:
+        return await self._wire.read(
+            self._wire.messages.get(
+                userId="me", id=message_id, format="metadata", metadataHeaders=[TOKEN_HEADER, "Message-ID"]
+            )
+        )
+
+
+def _id_of(answer: httpx.Response) -> str | None:
+    try:
+        message_id = answer.json()["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return str(message_id)

@@ -1,0 +1,274 @@
+"""IMAP's wire: one signed-in connection over imap-tools and imaplib.
+
+What is read and why, is in ``imap``; what an answer says, in ``imap_answers``; what a refusal
+means, in ``imap_refusals``. Every command is counted, and none changes anything in the mailbox.
+"""
+
+import imaplib
+import json
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from imap_tools import AND, BaseMailBox, ImapToolsError, MailBox, MailboxLoginError, MailBoxUnencrypted
+
+from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import SeedReadError
+from placement_pipeline.connectors.imap import refusals as imap_refusals
+from placement_pipeline.connectors.imap.answers import (
+    Fetched,
+    State,
+    fold_inbox,
+    join_literals,
+    quote,
+    read_fetched,
+    read_listed,
+    read_stated,
+)
+from placement_pipeline.connectors.imap.folders import Folder
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.domain.probe import TOKEN_HEADER
+
+_ENVELOPE = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
+_STATUS = "STATUS (MESSAGES UIDNEXT UIDVALIDITY)"
+
+
+class RefusedTokenError(SeedReadError):
+    """The server does not take the access token; a newer one it may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a seed is read, and as whom.
+
+    Attributes:
+        security: ``tls``, or ``none`` for a server on a network of one's own.
+        user: the login.
+        who: how messages call the seed.
+        ca_bundle: PEM file of the authorities to trust instead of the public ones.
+    """
+
+    host: str
+    port: int
+    security: Literal["tls", "none"]
+    user: str
+    who: str
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What the server is shown: a password, or an access token for XOAUTH2."""
+
+    secret: str = field(repr=False)
+    is_token: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder, by the name the server knows it by, with its state where that came along."""
+
+    folder: Folder
+    wire_name: bytes
+    state: State | None
+
+
+@contextmanager
+def connect(server: Server, sign_in: SignIn, meter: Meter) -> Iterator["Connection"]:
+    """A connection that is signed in, for as long as the block runs. Blocking.
+
+    Raises:
+        RefusedTokenError: the server does not take the access token.
+        ReadError: no connection or no sign-in; from its commands too.
+    """
+    with ExitStack() as stack:
+        with _talking(server.who, meter, "login"):
+            box = _open(server)
+            stack.callback(_leave, box)
+            _sign_in(box, server, sign_in)
+        yield Connection(box.client, server.who, meter)
+
+
+class Connection:
+    """The commands of a sweep; each raises ReadError where its answer is not had."""
+
+    def __init__(self, client: imaplib.IMAP4, who: str, meter: Meter) -> None:
+        self._client, self._who, self._meter = client, who, meter
+
+    def folders(self) -> list[Listed]:
+        """Every folder, in one command; with its state where the server can say it along (RFC 5819)."""
+        capabilities = self._capabilities()
+        wanted = [
+            *(["SPECIAL-USE"] if {"SPECIAL-USE", "LIST-EXTENDED"} <= capabilities else []),
+            *([_STATUS] if "LIST-STATUS" in capabilities else []),
+        ]
+        with self._talking("list"):
+            self._run("LIST", '""', '"*"', *([f"RETURN ({' '.join(wanted)})"] if wanted else []))
+            states = {fold_inbox(name): state for name, state in map(read_stated, self._answers("STATUS"))}
+            listed = [read_listed(line) for line in self._answers("LIST")]
+            if not any(fold_inbox(name) == b"INBOX" for _, name in listed):
+                raise SeedReadError(
+                    "malformed", f"{self._who}: the IMAP server lists no INBOX, so its list is not whole"
+                )
+        return [Listed(folder, name, states.get(fold_inbox(name))) for folder, name in listed]
+
+    def examine(self, listed: Listed, called: str) -> State:
+        """Open a folder for reading only.
+
+        Args:
+            listed: the folder.
+            called: how a refusal calls it.
+        """
+        with self._talking("examine"):
+            # The stubs know text only; imaplib sends bytes as they are.
+            status, data = self._client.select(quote(listed.wire_name), readonly=True)  # type: ignore[arg-type]
+            self._expect_ok(status, data, f"to open {called}")
+            next_uid = self._number("UIDNEXT")
+            return State(self._number("UIDVALIDITY") or 0, next_uid or None, int(data[-1] or 0))
+
+    def search(self, first_uid: int, since: date) -> list[int]:
+        """UIDs from the first one on, rising, of messages received that day or later in the server's time zone."""
+        with self._talking("search"):
+            status, data = self._client.uid("SEARCH", f"UID {first_uid}:*", str(AND(date_gte=since)))
+            self._expect_ok(status, data, "SEARCH")
+            uids = sorted(int(uid) for line in data if line for uid in line.split())
+        # A range that ends with * holds the last message, whatever its UID (RFC 9051 section 9, seq-range).
+        return [uid for uid in uids if uid >= first_uid]
+
+    def envelopes(self, uids: str) -> list[Fetched]:
+        """The header fields by which a probe is known, of those messages in a set of UIDs that are there."""
+        return self._fetch(uids, _ENVELOPE)
+
+    def bodies(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """Whole messages by UID, in one command; without those that have gone meanwhile."""
+        return {one.uid: one.content for one in self._fetch(",".join(map(str, uids)), "(UID BODY.PEEK[])")}
+
+    def _fetch(self, uids: str, parts: str) -> list[Fetched]:
+        with self._talking("fetch"):
+            status, data = self._client.uid("FETCH", uids, parts)
+            self._expect_ok(status, data, "FETCH")
+            return list(read_fetched(data))
+
+    def _capabilities(self) -> set[str]:
+        """What the server can do now: many tell everything only after the sign-in, in its answer or when asked."""
+        told = self._answers("CAPABILITY")
+        if not told and "LIST-STATUS" in self._client.capabilities:
+            return set(self._client.capabilities)
+        if not told:
+            with self._talking("capability"):
+                self._run("CAPABILITY")
+            told = self._answers("CAPABILITY")
+        return {word for line in told for word in line.decode("ascii", "replace").upper().split()}
+
+    def _run(self, command: str, *arguments: str) -> None:
+        status, data = self._client.xatom(command, *arguments)
+        self._expect_ok(status, data, command)
+
+    def _answers(self, name: str) -> list[bytes]:
+        _, data = self._client.response(name)
+        return join_literals(data)
+
+    def _number(self, name: str) -> int | None:
+        _, data = self._client.response(name)
+        return int(data[-1]) if isinstance(data[-1], bytes) else None
+
+    def _talking(self, operation: str) -> AbstractContextManager[None]:
+        return _talking(self._who, self._meter, operation)
+
+    def _expect_ok(self, status: str, data: list[Any], command: str) -> None:
+        if status != "OK":
+            reply = data[-1].decode("utf-8", "replace") if data and isinstance(data[-1], bytes) else ""
+            raise imap_refusals.command_refused(self._who, command, reply)
+
+
+@contextmanager
+def _talking(who: str, meter: Meter, operation: str) -> Iterator[None]:
+    """Count a command, and tell what keeps its answer from us."""
+    with http.understood(who):
+        # Inside, because a certificate that is not trusted is a ValueError too.
+        try:
+            with meter.timed("imap", operation):
+                yield
+        except (imaplib.IMAP4.abort, OSError, EOFError) as error:
+            raise imap_refusals.connection_failed(who, error) from None
+        except imaplib.IMAP4.error as error:  # BAD
+            raise imap_refusals.command_refused(who, operation.upper(), str(error)) from None
+
+
+def _leave(box: BaseMailBox) -> None:
+    with suppress(ImapToolsError, imaplib.IMAP4.error, OSError):
+        box.logout()
+    # A logout that fails leaves the socket open.
+    with suppress(OSError):
+        box.client.shutdown()
+
+
+def _open(server: Server) -> BaseMailBox:
+    try:
+        if server.security == "none":
+            return MailBoxUnencrypted(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
+        context = ssl.create_default_context(cafile=str(server.ca_bundle) if server.ca_bundle else None)
+        return MailBox(server.host, server.port, timeout=http.TIMEOUT_SECONDS, ssl_context=context)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        raise imap_refusals.greeting_refused(server.who, str(error)) from None
+
+
+def _sign_in(box: BaseMailBox, server: Server, sign_in: SignIn) -> None:
+    capabilities = {word.upper() for word in box.client.capabilities}
+    if sign_in.is_token:
+        if "AUTH=XOAUTH2" not in capabilities:
+            raise imap_refusals.tokens_not_taken(server.who, server.host)
+        return _show_token(box.client, server, sign_in.secret)
+    if "LOGINDISABLED" in capabilities:
+        raise imap_refusals.password_not_taken(server.who, server.host)
+    login = box.login if (server.user + sign_in.secret).isascii() else box.login_utf8
+    try:
+        # No first folder: selecting one would open it for writing.
+        login(server.user, sign_in.secret, initial_folder=None)
+    except MailboxLoginError as error:
+        reply = error.command_result[1][-1]
+        raise imap_refusals.password_refused(
+            server.who, server.host, reply.decode("utf-8", "replace"), server.user
+        ) from None
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        raise imap_refusals.password_refused(server.who, server.host, str(error), server.user) from None
+    return None
+
+
+def _show_token(client: imaplib.IMAP4, server: Server, token: str) -> None:
+    """XOAUTH2 (https://developers.google.com/gmail/imap/xoauth2-protocol).
+
+    imap-tools answers every challenge with the token. A refusal is a challenge too, which tells
+    the reason and has to be answered with nothing.
+    """
+    challenges: list[bytes] = []
+
+    def answer(challenge: bytes) -> str:
+        challenges.append(challenge)
+        return f"user={server.user}\1auth=Bearer {token}\1\1" if len(challenges) == 1 else ""
+
+    try:
+        client.authenticate("XOAUTH2", answer)  # type: ignore[arg-type]
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        refusal = imap_refusals.token_refused(server.who, str(error), _refused_status(challenges[1:]), server.user)
+        if refusal.code == "refused":
+            raise RefusedTokenError(refusal.code, str(refusal)) from None
+        raise refusal from None
+
+
+def _refused_status(challenges: list[bytes]) -> str | None:
+    """The provider's code in the challenge that tells a refusal: ``{"status": "400", ...}``."""
+    try:
+        return str(json.loads(challenges[-1])["status"])
+    except (LookupError, ValueError, TypeError):
+        return None

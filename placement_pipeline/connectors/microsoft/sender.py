@@ -1,0 +1,206 @@
+"""A rep's mailbox at Microsoft, through Graph, as something that sends.
+
+How a call is made is in ``graph_wire``; what a mailbox has received or sent before, in
+``graph_past``; seeds are in ``graph_seed``.
+"""
+
+import contextlib
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from email.parser import BytesHeaderParser
+from typing import Any
+
+import httpx
+
+from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import ReadError, SignInError
+from placement_pipeline.connectors.mail import (
+    Accepted,
+    CannotTell,
+    FoundSent,
+    KeepDraft,
+    LookUp,
+    OutcomeUnknown,
+    ProvenUnsent,
+    Refused,
+    Scopes,
+    SendOutcome,
+)
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_refusal
+from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge, prove_permissions
+from placement_pipeline.connectors.microsoft.wire import (
+    AppPausedError,
+    GraphApi,
+    GraphWire,
+    found,
+    message_path,
+    moment_text,
+)
+from placement_pipeline.connectors.probe_shapes import build_draft, read_token
+from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+
+_RETRY_SECONDS = 60.0
+# Our clock may be off by hours, and a day's worth of mail costs no further call.
+_CLOCK_SLACK = timedelta(days=2)
+
+
+class GraphSender:
+    """A rep's mailbox at Microsoft, as something that sends (``mail.Sender``).
+
+    A send is a draft with an id that lasts, and then the call that sends it: whatever
+    happens to that call, the id tells later whether the message went out.
+
+    Args:
+        api: the API.
+        tokens: app-only, or of the mailbox's own user; Mail.ReadWrite and Mail.Send.
+        who: how messages call the mailbox.
+        address: of the mailbox for an app-only token; None where the token is the user's own.
+        meter: counts the calls.
+    """
+
+    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
+        self._wire = GraphWire(api, tokens, who, address, meter)
+
+    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
+        """As ``mail.Sender.send``."""
+        try:
+            drafted = await self._wire.send_once("messages.create", "POST", "/messages", build_draft(probe))
+        except ReadError as error:
+            return _not_begun(error)
+        if isinstance(drafted, http.NothingWritten):
+            return Refused("provider_down", f"Graph: {drafted.detail}", retry_after_seconds=_RETRY_SECONDS)
+        if isinstance(drafted, http.NoAnswer):
+            return _draft_unknown(drafted.detail)
+        if drafted.is_server_error and not is_slow_down(drafted):
+            return _draft_unknown(f"HTTP {drafted.status_code}")
+        if not drafted.is_success:
+            return judge_refusal(drafted)
+        try:
+            draft = drafted.json()
+            draft_id, internet_message_id = str(draft["id"]), draft.get("internetMessageId")
+        except (ValueError, LookupError, TypeError):
+            return _draft_unknown("the answer names no draft")
+        await keep_draft(draft_id)
+        return await self._send_draft(draft_id, internet_message_id)
+
+    async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
+        """As ``mail.Sender.look_up``: the draft's own id tells.
+
+        A draft that did not go out is removed, as far as that succeeds: the next send makes
+        another, and the mailbox is left as it was. Without a draft id nothing was ever sent,
+        but a draft may have been made whose answer was lost.
+        """
+        since -= _CLOCK_SLACK
+        if draft_id is None:
+            await self._remove_strays(token, to_address, since)
+            return ProvenUnsent()
+        try:
+            select = {"$select": "id,isDraft,internetMessageId"}
+            response = await self._wire.read("messages.get", message_path(draft_id), select)
+            if response.status_code == httpx.codes.NOT_FOUND:
+                return await self._find_sent(token, to_address, since)
+            message = found(response, self._wire.who)
+            with http.understood(self._wire.who):
+                if not message["isDraft"]:
+                    return FoundSent(draft_id, message.get("internetMessageId"))
+            await self._remove(draft_id)
+        except (ReadError, SignInError) as error:
+            return CannotTell(str(error))
+        return ProvenUnsent()
+
+    async def prove(self) -> str:
+        """As ``mail.Sender.prove``: the drafts open, and the token says what it says of its permissions.
+
+        Nothing is written, so whether an application may send shows with certainty at the first send.
+        """
+        who = self._wire.who
+        found(await self._wire.read("mailFolders.get", "/mailFolders/drafts", {"$select": "id"}), who)
+        return f"the mailbox opens{prove_permissions(await self._wire.claims(), SEND_AND_READ, who)}"
+
+    async def scopes(self) -> Scopes | None:
+        """As ``mail.ScopedGrant.scopes``; a personal account's token does not tell."""
+        return judge(await self._wire.claims(), SEND_AND_READ)
+
+    async def _send_draft(self, draft_id: str, internet_message_id: str | None) -> SendOutcome:
+        try:
+            answer = await self._wire.send_once("messages.send", "POST", f"{message_path(draft_id)}/send")
+        except ReadError as error:
+            await self._remove(draft_id)
+            return _not_begun(error)
+        match answer:
+            case http.NothingWritten(detail):
+                refusal = Refused("provider_down", f"Graph: {detail}", retry_after_seconds=_RETRY_SECONDS)
+            case http.NoAnswer(detail):
+                return OutcomeUnknown(f"Graph: {detail}")
+            case _ if answer.is_success:
+                return Accepted(draft_id, internet_message_id)
+            case _ if not is_refusal(answer):
+                return OutcomeUnknown(f"Graph: HTTP {answer.status_code} to the send")
+            case _:
+                refusal = judge_refusal(answer)
+        await self._remove(draft_id)
+        return refusal
+
+    async def _find_sent(self, token: str, to_address: str, since: datetime) -> LookUp:
+        window = f"sentDateTime ge {moment_text(since)}"
+        for row in await self._carrying("sentitems", token, to_address, window, most=1):
+            return FoundSent(row["id"], row.get("internetMessageId"))
+        return ProvenUnsent()
+
+    async def _remove_strays(self, token: str, to_address: str, since: datetime) -> None:
+        """Leave no draft behind whose id was never learnt; where that fails, nothing went out all the same."""
+        with contextlib.suppress(ReadError, SignInError):
+            window = f"createdDateTime ge {moment_text(since)}"
+            for row in await self._carrying("drafts", token, to_address, window):
+                await self._remove(row["id"])
+
+    async def _carrying(
+        self, folder: str, token: str, to_address: str, window: str, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The messages of a folder of the mailbox's own that carry the token, the first ``most`` of them.
+
+        Graph shows no headers of what a mailbox wrote itself, but keeps them in the MIME content
+        (https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/3025). What goes to a seed is
+        a probe and little else, so that content is read.
+        """
+        params = {"$filter": window, "$select": "id,internetMessageId,toRecipients", "$top": "100"}
+        carrying: list[dict[str, Any]] = []
+        async with aclosing(self._wire.pages("messages.list", f"/mailFolders/{folder}/messages", params)) as pages:
+            async for rows in pages:
+                with http.understood(self._wire.who):
+                    candidates = [row for row in rows if to_address.lower() in _recipients(row)]
+                for row in candidates:
+                    if await self._token_of(row["id"]) == token:
+                        carrying.append(row)
+                    if len(carrying) == most:
+                        return carrying
+        return carrying
+
+    async def _token_of(self, message_id: str) -> str | None:
+        response = await self._wire.read("messages.value", f"{message_path(message_id)}/$value")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return read_token(BytesHeaderParser().parsebytes(response.content).get(TOKEN_HEADER))
+
+    async def _remove(self, draft_id: str) -> None:
+        """Leave no draft behind in a rep's mailbox; where that fails, the answer to the send still counts."""
+        with contextlib.suppress(ReadError, SignInError):
+            await self._wire.send_once("messages.delete", "DELETE", message_path(draft_id), tidies_up=True)
+
+
+def _not_begun(error: ReadError) -> Refused:
+    """What stopped a call before it was made: nothing went out."""
+    if isinstance(error, AppPausedError):
+        return Refused("throttled", str(error), retry_after_seconds=error.pause_seconds)
+    return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
+
+
+def _draft_unknown(detail: str) -> OutcomeUnknown:
+    """A draft never sends itself, so nothing went out; but one may lie there, which the look-up removes."""
+    return OutcomeUnknown(f"Graph: whether a draft was made is not known ({detail})")
+
+
+def _recipients(row: dict[str, Any]) -> set[str]:
+    return {str(one["emailAddress"].get("address", "")).lower() for one in row.get("toRecipients") or ()}

@@ -1,0 +1,1 @@
+"""Pipedrive: users, sync states and won deals, within its limits."""

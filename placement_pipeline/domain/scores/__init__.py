@@ -1,0 +1,1 @@
+"""From placements to verdicts: rates with their n and interval, flags, and the diagnosis."""

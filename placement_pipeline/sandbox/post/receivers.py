@@ -1,0 +1,94 @@
+"""The receiving side of the world: evaluates a message, lets the recipient's provider judge it, writes the result.
+
+Which provider judges how is in ``google_filter``, ``microsoft_filter`` and ``regional_filter``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from placement_pipeline.sandbox.post import google_filter, microsoft_filter, regional_filter
+from placement_pipeline.sandbox.post.arrival import Arrival, Rejected, Withheld
+from placement_pipeline.sandbox.post.authentication import Authenticator
+from placement_pipeline.sandbox.post.content import read_content
+from placement_pipeline.sandbox.post.outbound import InTransit
+from placement_pipeline.sandbox.world.accounts import Account, History
+from placement_pipeline.sandbox.world.faults import Fault, Faults
+from placement_pipeline.sandbox.world.file import World
+from placement_pipeline.sandbox.world.zones import Zones
+
+_COLD_AGE = timedelta(weeks=4)
+_COLD_SENT_COUNT = 50
+_JUDGES = {"google": google_filter.judge, "microsoft": microsoft_filter.judge, "imap": regional_filter.judge}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it lies in the recipient's mailbox.
+
+    Attributes:
+        raw: with the receiver's header fields.
+        folder: ``inbox``, ``junk`` or the folder of a user's rule.
+        category: as ``StoredMessage.category``.
+    """
+
+    raw: bytes
+    folder: str
+    category: str | None
+
+
+class Receivers:
+    """Every receiving provider of the world."""
+
+    def __init__(self, world: World, faults: Faults, zones: Zones) -> None:
+        self._faults = faults
+        self._zones = zones
+        self._authenticator = Authenticator(zones)
+        self._strictness = {seed.id: seed.strictness for seed in world.seeds}
+
+    async def receive(self, mail: InTransit, recipient: Account, at: datetime) -> Delivery | Rejected | Withheld:
+        """Judge one message for one recipient.
+
+        Args:
+            mail: as it was handed over.
+            recipient: whose provider judges.
+            at: aware UTC; goes into the header fields.
+        """
+        if recipient.seed_id and (planted := self._planted(mail.from_address, recipient.seed_id)):
+            return planted
+        content = read_content(mail.raw)
+        authentication = await self._authenticator.check(
+            mail.raw, mail.relay.ip, mail.relay.name, mail.envelope_from, mail.from_address.rpartition("@")[2]
+        )
+        arrival = Arrival(
+            mail,
+            recipient.address,
+            authentication,
+            content,
+            tuple(sorted(host for host in content.hosts if self._zones.is_listed(host))),
+            is_cold(mail.history, at),
+            self._strictness.get(recipient.seed_id or "", 0.0),
+            at,
+        )
+        verdict = _JUDGES[recipient.hosted_at](arrival)
+        if isinstance(verdict, Rejected):
+            return verdict
+        raw = "\r\n".join(verdict.trace).encode() + b"\r\n" + mail.raw
+        if verdict.folder == "inbox" and (rule := self._rule_of(recipient)):
+            return Delivery(raw, rule, None)
+        return Delivery(raw, verdict.folder, verdict.category)
+
+    def _planted(self, from_address: str, seed_id: str) -> Rejected | Withheld | None:
+        if self._faults.has(Fault.SEED_FULL, seed_id):
+            return Rejected("552-5.2.2 The recipient's mailbox is over its storage quota.")
+        if self._faults.find(Fault.QUARANTINED, from_address, seed_id):
+            return Withheld("quarantined")
+        return Withheld("dropped") if self._faults.find(Fault.SILENTLY_DROPPED, from_address, seed_id) else None
+
+    def _rule_of(self, recipient: Account) -> str | None:
+        plant = self._faults.find(Fault.USER_RULE, recipient.seed_id) if recipient.seed_id else None
+        return plant.folder if plant else None
+
+
+def is_cold(history: History, at: datetime) -> bool:
+    """Whether a sender is too new, or has sent too little, to be known."""
+    return at - history.first_sent_at < _COLD_AGE or history.sent_count < _COLD_SENT_COUNT

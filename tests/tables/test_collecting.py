@@ -1,0 +1,187 @@
+"""Sweeps on the real database with a seed of our own making: what a header says once holds for every later sweep."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+
+from placement_pipeline.connectors.errors import SeedReadError
+from placement_pipeline.connectors.http import ClockWatch
+from placement_pipeline.connectors.mail import Cursor, Location, Reading, SeedNotebook, SeedReader, SeenMessage
+from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.domain.seed_mailbox import SeedMailbox
+from placement_pipeline.domain.sends.plan import PlannedTest
+from placement_pipeline.domain.sends.template import MailTemplate
+from placement_pipeline.domain.words import Placement, ProviderFamily, Reason, Route, SendState, Variant
+from placement_pipeline.settings import Contact, Seed, Settings, Sweeps
+from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.collecting import collect_seeds
+from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse import outbox, plan, tables
+from placement_pipeline.warehouse.outbox import Outcome
+from tests.planted import Planter
+
+NOVEMBER, TEST, SEED = date(2026, 11, 1), "t-anna", "outlook-01"
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+AGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(minutes=60))
+SETTINGS = Settings.model_construct(
+    sweeps=Sweeps(ages=AGES, gap=timedelta(minutes=1)),
+    seeds=(
+        Seed(
+            id=SEED,
+            address="dora@seeds.example",
+            family=ProviderFamily.OUTLOOK_COM,
+            contact=Contact(name="Dora", company="X"),
+        ),
+    ),
+)
+SEEDS = [SeedMailbox(SEED, "dora@seeds.example", ProviderFamily.OUTLOOK_COM, "Dora", "X")]
+RAW = "Received: from x by y.outlook.com; d\r\nX-Microsoft-Antispam-Mailbox-Delivery: ucf:1;dest:J;{};\r\n\r\nHello"
+
+
+class Mailbox(SeedReader):
+    """A seed that holds one message; only a message that is new comes whole."""
+
+    def __init__(self, token: str, mark: str) -> None:
+        self.folder = "junkemail"
+        self.meter = Meter()
+        self.is_broken = False
+        self.received_at = NOW
+        self.cursors: list[Cursor | None] = []
+        self._token, self._raw = token, RAW.format(mark).encode()
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+        location = Location(folder=self.folder, inference="focused")
+        if notebook.known(["m-1"]):
+            notebook.keep([SeenMessage("m-1", location)])
+        else:
+            notebook.keep([SeenMessage("m-1", location, self.received_at, self._token, None, None, "<1@a>", self._raw)])
+        self.cursors.append(cursor)
+        if self.is_broken:
+            raise SeedReadError("unreachable", "Seed outlook-01: no answer")
+        return Reading({"sweep": len(self.cursors)}, 1)
+
+    async def prove(self) -> str:
+        return "the seed opens"
+
+
+class OneSeed(Access):
+    """Access to that seed and to nothing else."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.clock = ClockWatch(lambda: NOW)
+        self._mailbox = mailbox
+
+    async def seed_reader(self, seed: Seed) -> SeedReader:
+        return self._mailbox
+
+
+def send_a_probe(engine: Engine) -> str:
+    """Open the test and send its one probe; returns its token."""
+    with engine.begin() as connection:
+        Planter(connection).mailbox("anna", NOVEMBER, 1)
+        plan.save_seeds(connection, SEEDS, NOW)
+        planned = [PlannedTest(TEST, TEST, "mb-anna", Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
+        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
+        job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
+        outbox.settle(connection, [Outcome(job, SendState.SENT, NOW, resolved_by="provider")])
+        return job.token
+
+
+def collect(engine: Engine, mailbox: Mailbox, age: timedelta) -> Counter[str]:
+    """Sweep the seed when the test has this age."""
+    place = Workplace(SETTINGS, engine, "run", lambda: NOW + age)
+    return asyncio.run(collect_seeds(place, OneSeed(mailbox)))
+
+
+def placements(engine: Engine) -> list[tuple[str, str | None]]:
+    """What the sweeps say of the probe: placement and folder, oldest first."""
+    table = tables.seed_placements
+    with engine.connect() as connection:
+        rows = connection.execute(select(table).where(table.c.test_id == TEST).order_by(table.c.sweep_id)).all()
+    return [(row.placement, row.location["folder"] if row.location else None) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        ("OFR:CustomRules", [Placement.MOVED_BY_RULE, Placement.MOVED_BY_RULE, Placement.MOVED_BY_RULE]),
+        ("OFR:SpamFilterAuthJ", [Placement.SPAM, Placement.SPAM, Placement.FOCUSED]),
+    ],
+)
+def test_a_probe_that_a_rule_of_the_seeds_user_moved_is_void_at_every_sweep(
+    engine: Engine, mark: str, expected: list[Placement]
+) -> None:
+    mailbox = Mailbox(send_a_probe(engine), mark)
+    for age in AGES:
+        mailbox.folder = "inbox" if age == AGES[-1] else "junkemail"
+        collect(engine, mailbox, age)
+
+    assert placements(engine) == list(zip(expected, ("junkemail", "junkemail", "inbox"), strict=True))
+
+
+def test_a_sweep_goes_on_where_the_last_whole_one_ended(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    for age, is_broken in zip(AGES, (False, True, False), strict=True):
+        mailbox.is_broken = is_broken
+        collect(engine, mailbox, age)
+
+    assert mailbox.cursors == [None, {"sweep": 1}, {"sweep": 1}]
+
+
+def test_what_a_broken_sweep_had_met_is_told_once_even_if_no_whole_one_follows(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    last = AGES[-1] + SETTINGS.sweeps.patience
+    assert collect(engine, mailbox, last)["failed_sweeps"] == 1
+    assert placements(engine) == [(Placement.SPAM, "junkemail")]
+
+
+def test_a_seed_that_cannot_be_read_again_says_nothing_new_of_what_was_told(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    for age, is_broken in zip(AGES, (True, True, False), strict=True):
+        mailbox.is_broken = is_broken
+        collect(engine, mailbox, age)
+
+    assert placements(engine) == [(Placement.SPAM, "junkemail")] * 2, "at the first sweep and at the whole one"
+
+
+def test_a_test_is_not_closed_by_a_seed_that_cannot_be_read_before_the_patience_is_over(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    patience = SETTINGS.sweeps.patience
+    assert collect(engine, mailbox, AGES[-1])["closed_tests"] == 0
+    assert collect(engine, mailbox, AGES[-1] + patience / 2)["failed_sweeps"] == 1
+    assert collect(engine, mailbox, AGES[-1] + patience)["closed_tests"] == 1
+
+
+def test_a_seed_that_can_be_read_again_after_the_deadline_closes_the_test(engine: Engine) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.is_broken = True
+    collect(engine, mailbox, AGES[-1])
+    mailbox.is_broken = False
+
+    assert collect(engine, mailbox, AGES[-1] + SETTINGS.sweeps.patience / 2)["closed_tests"] == 1
+    assert placements(engine)[-1] == (Placement.SPAM, "junkemail")
+
+
+@pytest.mark.parametrize(
+    ("received_at", "expected"), [(NOW + AGES[-1], Placement.SPAM), (NOW + AGES[-1] * 2, Placement.DELAYED)]
+)
+def test_a_probe_met_after_its_test_was_closed_is_delayed_only_if_it_came_late(
+    engine: Engine, received_at: datetime, expected: Placement
+) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.received_at = received_at
+    with engine.begin() as connection:
+        plan.close_tests(connection, [TEST], NOW)
+        planned = [PlannedTest("t-next", "t-next", "mb-anna", Reason.MANUAL, Variant.AS_SENT, Route.CRM)]
+        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
+
+    counts = collect(engine, mailbox, AGES[0])
+
+    assert placements(engine) == [(expected, "junkemail")]
+    assert counts[f"placement_{expected}"] == 1
+    assert collect(engine, mailbox, AGES[1])[f"placement_{expected}"] == 0, "told once"

@@ -1,0 +1,89 @@
+"""A whole message: where SPF comes from, whose menus the remedies name, and what is handed on."""
+
+from datetime import UTC, datetime
+from ipaddress import ip_address
+
+import pytest
+
+from placement_pipeline.domain.audit.message import Envelope, MessageAudit, ReceivedMessage, audit_message
+from placement_pipeline.domain.dns import CannotTell, Failure
+from placement_pipeline.domain.message import read_header, received_at
+from placement_pipeline.domain.words import ProviderFamily
+from tests.unit.domain.zones import Zone, ZoneResolver, google_header, key_record, mail, sign
+
+DEFAULT_SIGNER = "acme-example.20230601.gappssmtp.com"
+ZONE: Zone = {
+    "acme.example": {"TXT": ["v=spf1 ip4:192.0.2.0/24 -all"]},
+    "reverse.example": {"TXT": ["v=spf1 ptr -all"]},
+    "1.113.0.203.in-addr.arpa": CannotTell(Failure.TIMEOUT),
+    "google._domainkey.acme.example": {"TXT": [key_record()]},
+    f"google._domainkey.{DEFAULT_SIGNER}": {"TXT": [key_record()]},
+    "_dmarc.acme.example": {"TXT": ["v=DMARC1; p=none"]},
+}
+SIGNED = sign(mail(), "acme.example")
+
+
+async def audit(raw: bytes, envelope: Envelope | None = None) -> MessageAudit:
+    message = ReceivedMessage(raw, "m", ProviderFamily.GMAIL, envelope=envelope or Envelope())
+    return await audit_message(message, ZoneResolver(ZONE))
+
+
+def codes(audited: MessageAudit) -> dict[str, str]:
+    return {finding.check: finding.code for finding in audited.findings}
+
+
+async def test_spf_is_what_the_receiver_wrote() -> None:
+    raw = google_header("pass", "a@acme.example") + SIGNED
+    assert codes(await audit(raw))["spf"] == "spf_pass_aligned"
+
+
+@pytest.mark.parametrize(("ip", "code"), [("192.0.2.9", "spf_pass_aligned"), ("203.0.113.9", "spf_refused")])
+async def test_a_delivery_known_by_hand_is_evaluated_in_its_place(ip: str, code: str) -> None:
+    raw = google_header("softfail", "a@acme.example") + SIGNED
+    assert codes(await audit(raw, Envelope(ip_address(ip), "<a@acme.example>")))["spf"] == code
+
+
+async def test_where_the_receiver_wrote_no_verdict_its_envelope_is_evaluated() -> None:
+    line = b"Received: from mx.acme.example (mx.acme.example. [192.0.2.9]) by mx.google.com with ESMTPS; d\r\n"
+    audited = await audit(b"Return-Path: <a@acme.example>\r\n" + line + SIGNED)
+    assert codes(audited)["spf"] == "spf_pass_aligned"
+    assert audited.client_ip == ip_address("192.0.2.9")
+    # The HELO name stands for an empty sender alone, not for one that nobody wrote down.
+    assert codes(await audit(line + SIGNED))["spf"] == "spf_delivery_unknown"
+
+
+async def test_an_evaluation_a_receiver_may_see_otherwise_leaves_spf_unknown() -> None:
+    # RFC 7208 section 5.5: a ptr whose name is not answered does not match, and -all then fails.
+    audited = await audit(SIGNED, Envelope(ip_address("203.0.113.1"), "a@reverse.example"))
+    assert codes(audited)["spf"] == "spf_delivery_unknown"
+
+
+async def test_the_remedy_names_the_menu_of_the_provider_that_signed() -> None:
+    audited = await audit(sign(mail(), DEFAULT_SIGNER))
+    (finding,) = [one for one in audited.findings if one.check == "dkim"]
+    assert finding.code == "dkim_provider_default"
+    assert "Google Admin" in finding.remedy
+
+
+async def test_selectors_of_the_authors_own_domain_are_handed_on_and_no_others() -> None:
+    assert (await audit(sign(SIGNED, DEFAULT_SIGNER))).selectors == ("google",)
+    assert (await audit(sign(mail(), DEFAULT_SIGNER))).selectors == ()
+
+
+async def test_a_message_of_two_authors_is_unknown_where_the_author_matters() -> None:
+    audited = await audit(b"From: a@acme.example, b@other.example\r\n" + mail().replace(b"From:", b"X-From:", 1))
+    assert codes(audited)["spf"] == "spf_delivery_unknown"
+    assert codes(audited)["dkim"] == "dkim_unknown"
+    assert codes(audited)["dmarc"] == "dmarc_unknown"
+
+
+def test_when_a_message_was_received_is_read_off_the_topmost_line() -> None:
+    lines = (
+        b"Received: by a; Mon, 23 Nov 2026 10:00:00 +0100 (CET)\r\nReceived: by b; Mon, 23 Nov 2026 08:00:00 +0000\r\n"
+    )
+    assert received_at(read_header(lines)) == datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("line", [b"", b"Received: by a", b"Received: by a; soon", b"Received: by a; 99 Nov 99999"])
+def test_a_line_that_does_not_say_when_is_unknown(line: bytes) -> None:
+    assert received_at(read_header(line + b"\r\n")) is None

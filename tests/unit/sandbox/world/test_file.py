@@ -1,0 +1,128 @@
+"""The world file: the default one is what was asked for, and every mistake gives one clear line."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from placement_pipeline.domain.words import ProviderFamily
+from placement_pipeline.sandbox.world.faults import Fault
+from placement_pipeline.sandbox.world.file import World, WorldError, load_world
+
+
+def smallest_world() -> dict[str, Any]:
+    """A world that loads, to be broken in one place."""
+    return {
+        "company": "Acme",
+        "domains": [{"name": "acme.example", "hosted_at": "google"}],
+        "reps": [
+            {
+                "id": 1,
+                "name": "Ann",
+                "email": "ann@acme.example",
+                "mailboxes": [{"address": "ann@acme.example"}],
+            }
+        ],
+        "seeds": [
+            {
+                "id": "gmail-01",
+                "address": "nora@seed.example",
+                "family": "gmail",
+                "contact": {"name": "Nora", "company": "Nord"},
+            }
+        ],
+    }
+
+
+def load(data: object, folder: Path) -> World:
+    path = folder / "world.yaml"
+    path.write_text(yaml.safe_dump(data), encoding="utf-8")
+    return load_world(path)
+
+
+def test_the_default_world_has_the_team_and_seeds_that_were_asked_for(world: World) -> None:
+    assert len(world.reps) == 10
+    assert len(world.mailboxes) >= 12
+    families = Counter(seed.family for seed in world.seeds)
+    assert families == {
+        ProviderFamily.GMAIL: 6,
+        ProviderFamily.GOOGLE_WORKSPACE: 4,
+        ProviderFamily.MICROSOFT365: 4,
+        ProviderFamily.OUTLOOK_COM: 3,
+        ProviderFamily.REGIONAL: 3,
+    }
+    assert world.control is not None
+
+
+def test_the_default_world_plants_every_fault_but_those_of_dns_and_of_mail_that_shows_up_nowhere(world: World) -> None:
+    planted = {plant.fault for plant in world.faults}
+    assert set(Fault) - planted == {
+        Fault.DNS_SERVFAIL, Fault.DNS_TIMEOUT, Fault.DNS_REFUSED,
+        Fault.QUARANTINED, Fault.SILENTLY_DROPPED, Fault.SEED_FULL,
+    }  # fmt: skip
+
+
+def test_a_small_world_loads(tmp_path: Path) -> None:
+    assert load(smallest_world(), tmp_path).company == "Acme"
+
+
+@pytest.mark.parametrize("key", ["on", '"on"'])
+def test_a_bare_on_is_read_as_a_name_not_as_yes(tmp_path: Path, key: str) -> None:
+    path = tmp_path / "world.yaml"
+    text = yaml.safe_dump(smallest_world()) + f"faults:\n- {{fault: cold_mailbox, {key}: ann@acme.example}}\n"
+    path.write_text(text, encoding="utf-8")
+    assert load_world(path).faults[0].on == "ann@acme.example"
+
+
+def plant(**values: Any) -> dict[str, Any]:
+    return {**smallest_world(), "faults": [values]}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in smallest_world().items() if key != name}
+
+
+def with_domain(**values: Any) -> dict[str, Any]:
+    return {**smallest_world(), "domains": [{"name": "acme.example", "hosted_at": "google", **values}]}
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (without("seeds"), "seeds: this field is missing"),
+        ({**smallest_world(), "sedes": []}, "sedes: there is no such field; check the spelling"),
+        (["reps"], "must be a mapping"),
+        (with_domain(hosted_at="yahoo"), "domains.0.hosted_at: Input should be 'google' or 'microsoft'"),
+        (with_domain(tenant="acme"), "domain acme.example: set tenant for a Microsoft domain, and only there"),
+        (with_domain(name="other.example"), "mailbox ann@acme.example: its domain is not among the domains"),
+        ({**smallest_world(), "seeds": smallest_world()["seeds"] * 2}, "seeds: gmail-01 stands there twice"),
+        (plant(fault="frozen", on="ann@acme.example"), "faults.0.fault: Input should be"),
+        (plant(fault="cold_mailbox", on="bob@acme.example"), "the world has no mailbox bob@acme.example"),
+        (plant(fault="user_rule", on="gmail-01"), "user_rule on gmail-01 needs folder"),
+        (plant(fault="cold_mailbox", on="ann@acme.example", host="x.example"), "has no use for host"),
+        (
+            plant(fault="delayed_delivery", on="ann@acme.example", seed="gmail-09", seconds=1),
+            "the world has no seed gmail-09",
+        ),
+        (plant(fault="crm_tracking", on="ann@acme.example"), "give it route: crm"),
+        (plant(fault="quarantined", on="ann@acme.example", seed="gmail-01"), "lives in no tenant"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_place(tmp_path: Path, data: object, line: str) -> None:
+    with pytest.raises(WorldError) as error:
+        load(data, tmp_path)
+    assert line in str(error.value)
+    assert str(error.value).startswith("world.yaml: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: [", "not valid YAML"), (None, "cannot be read")])
+def test_a_file_that_is_no_yaml_or_not_there_is_one_line_too(tmp_path: Path, text: str | None, line: str) -> None:
+    path = tmp_path / "world.yaml"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    with pytest.raises(WorldError, match=line) as error:
+        load_world(path)
+    assert "\n" not in str(error.value)
