@@ -105,7 +105,7 @@ class _Patient:
         self._deadline = asyncio.get_running_loop().time() + _PATIENCE.total_seconds()
 
     async def ask(self, name: str, record_type: RecordType) -> Answer:
-        """Answer one question; see ``domain.auth.dns.Resolver``."""
+        """Answer one question; see ``domain.dns.Resolver``."""
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._resolver.ask(name, record_type)

@@ -1,7 +1,7 @@
 """What the pipeline asks of every mail provider, and the answers it branches on.
 
 Callers branch on return values (``Accepted``, ``Refused``, ...); what stops them is an
-exception of ``errors``. The implementations are ``gmail``, ``graph`` and ``imap``.
+exception of ``errors``. The implementations are in ``google``, ``microsoft`` and ``imap``.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Access tokens: had from a blocking library in a thread, kept until shortly before they expire.
 
-How a token is had is the matter of ``google_sign_in`` and ``microsoft_sign_in``.
+How a token is had is the matter of ``google.sign_in`` and ``microsoft.sign_in``.
 """
 
 import asyncio

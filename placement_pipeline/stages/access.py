@@ -28,8 +28,9 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.imap.sign_in import refresh_grant
 from placement_pipeline.connectors.mail import BounceReader, HistoryReader, SeedReader, Sender
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft.bounces import GraphBounceReader
 from placement_pipeline.connectors.microsoft.certificate import ClientCertificate, read_certificate
-from placement_pipeline.connectors.microsoft.history import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.microsoft.history import GraphHistoryReader
 from placement_pipeline.connectors.microsoft.message_trace import MessageTrace
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
 from placement_pipeline.connectors.microsoft.sender import GraphSender

@@ -2,7 +2,7 @@
 
 ``planned`` is claimed as ``sending`` and committed before the provider is called. A row
 that is found in ``sending`` while its worker no longer lives becomes ``unknown``. What
-comes next, and what alone may be sent again, is a rule (``domain.outbox``). Whoever
+comes next, and what alone may be sent again, is a rule (``domain.sends.outbox``). Whoever
 learns something about an attempt may store it only while that attempt is the job's last
 and nobody has settled it; that a message went out is true whenever it is learnt.
 
@@ -80,7 +80,7 @@ class Outcome:
 
     Attributes:
         job: as it was claimed or loaded.
-        state: the job's from now on (``domain.outbox.next_state``); ``planned`` only with proof that nothing went out.
+        state: the job's from now on (``domain.sends.outbox.next_state``); ``planned`` only with proof that nothing went out.
         moment: when it was sent; for ``planned``, before when it is not sent again.
         message_id: the provider's.
         internet_message_id: the Message-ID.

@@ -21,8 +21,9 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.imap.sign_in import refresh_grant
 from placement_pipeline.connectors.mail import SeedReader
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.microsoft.bounces import GraphBounceReader
 from placement_pipeline.connectors.microsoft.certificate import ClientCertificate
-from placement_pipeline.connectors.microsoft.history import GraphBounceReader, GraphHistoryReader
+from placement_pipeline.connectors.microsoft.history import GraphHistoryReader
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
 from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, MicrosoftApp

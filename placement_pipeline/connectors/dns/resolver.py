@@ -83,7 +83,7 @@ class DnsResolver:
         return DnsStatistics(self._question_count, sent, self._failure_count)
 
     async def ask(self, name: str, record_type: RecordType) -> Answer:
-        """Answer one question; see ``domain.auth.dns.Resolver``."""
+        """Answer one question; see ``domain.dns.Resolver``."""
         self._question_count += 1
         question = (name.removesuffix(".").lower(), record_type)
         while True:

@@ -3,7 +3,7 @@
 Google's reasons decide (``errors[].reason``, ``details[].reason``), and the status where
 there is none that is known here:
 https://developers.google.com/workspace/gmail/api/guides/handle-errors. Errors of the token
-endpoint are in ``google_refusals``.
+endpoint are in ``refusals``.
 """
 
 import json

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.google import query as gmail_query
+from placement_pipeline.connectors.google import query
 from placement_pipeline.connectors.google.sign_in import GoogleGrant
 from placement_pipeline.connectors.google.wire import PAGE, GmailApi, GmailWire, moment_of
 from placement_pipeline.connectors.metering import Meter
@@ -41,7 +41,7 @@ class GmailHistoryReader:
         with http.understood(self._wire.who):
             recent = await self._list(_between(now - RECENT, now), is_ours, _COUNTED_PAGES)
             earlier = await self._list(_between(now - LATE, now - RECENT), is_ours, _COUNTED_PAGES)
-            before = await self._list(gmail_query.before(now - LATE), is_ours, _SEARCHED_PAGES)
+            before = await self._list(query.before(now - LATE), is_ours, _SEARCHED_PAGES)
             newest = next((listed.ids[0] for listed in (recent, earlier, before) if listed.ids), None)
             if before.ids:
                 oldest: str | None = await self._oldest(before, now - LATE, is_ours)
@@ -68,16 +68,16 @@ class GmailHistoryReader:
         after = _GMAIL_BEGAN
         while not listed.is_whole and before - after > timedelta(days=1):
             middle = after + (before - after) / 2
-            earlier = await self._list(gmail_query.before(middle), is_ours, _SEARCHED_PAGES)
+            earlier = await self._list(query.before(middle), is_ours, _SEARCHED_PAGES)
             if earlier.ids:
                 listed, before = earlier, middle
             else:
                 after = middle
         return listed.ids[-1]
 
-    async def _list(self, query: str, is_ours: Callable[[str], bool], most_pages: int) -> "_Listed":
+    async def _list(self, search: str, is_ours: Callable[[str], bool], most_pages: int) -> "_Listed":
         """Ids of sent messages but for our probes, newest first; at least one of them where there are any."""
-        request = self._wire.messages.list(userId="me", maxResults=PAGE, labelIds=["SENT"], q=query)
+        request = self._wire.messages.list(userId="me", maxResults=PAGE, labelIds=["SENT"], q=search)
         ids: list[str] = []
         pages = 0
         while request is not None and (pages < most_pages or not ids):
@@ -103,4 +103,4 @@ class _Listed:
 
 
 def _between(start: datetime, end: datetime) -> str:
-    return f"{gmail_query.after(start)} {gmail_query.before(end)}"
+    return f"{query.after(start)} {query.before(end)}"

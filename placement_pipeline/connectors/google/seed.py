@@ -1,6 +1,6 @@
 """A seed at Google, as something that is looked into (``mail.SeedReader``): new probes, and known ones that moved.
 
-What a label set means is in ``domain.landing``.
+What a label set means is in ``domain.seeds.landing``.
 """
 
 import asyncio

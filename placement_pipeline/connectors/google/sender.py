@@ -1,7 +1,7 @@
 """A rep's mailbox at Google, as something that sends: a probe out, and what became of one found out.
 
-How a call is made is in ``gmail_wire``. What lands in a seed is in ``gmail_seed``, what a
-mailbox sent before in ``gmail_history``, what came back to it in ``gmail_bounces``.
+How a call is made is in ``wire``. What lands in a seed is in ``seed``, what a
+mailbox sent before in ``history``, what came back to it in ``bounces``.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Access tokens of Google mailboxes: a user's own grant, or a service account with domain-wide delegation.
 
-Why Google gives none is in ``google_refusals``.
+Why Google gives none is in ``refusals``.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 Google's client re-sends a POST by itself: over httplib2 a send whose connection drops goes
 out twice (measured). So its transport is never used. What the calls are for is in
-``gmail`` and the modules named after their use; what errors mean is in ``gmail_errors``.
+``sender`` and the modules named after their use; what errors mean is in ``errors``.
 """
 
 import json

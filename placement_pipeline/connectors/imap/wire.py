@@ -1,7 +1,7 @@
 """IMAP's wire: one signed-in connection over imap-tools and imaplib.
 
-What is read and why, is in ``imap``; what an answer says, in ``imap_answers``; what a refusal
-means, in ``imap_refusals``. Every command is counted, and none changes anything in the mailbox.
+What is read and why, is in ``seed``; what an answer says, in ``answers``; what a refusal
+means, in ``refusals``. Every command is counted, and none changes anything in the mailbox.
 """
 
 import imaplib
@@ -18,7 +18,7 @@ from imap_tools import AND, BaseMailBox, ImapToolsError, MailBox, MailboxLoginEr
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import SeedReadError
-from placement_pipeline.connectors.imap import refusals as imap_refusals
+from placement_pipeline.connectors.imap import refusals
 from placement_pipeline.connectors.imap.answers import (
     Fetched,
     State,
@@ -182,7 +182,7 @@ class Connection:
     def _expect_ok(self, status: str, data: list[Any], command: str) -> None:
         if status != "OK":
             reply = data[-1].decode("utf-8", "replace") if data and isinstance(data[-1], bytes) else ""
-            raise imap_refusals.command_refused(self._who, command, reply)
+            raise refusals.command_refused(self._who, command, reply)
 
 
 @contextmanager
@@ -194,9 +194,9 @@ def _talking(who: str, meter: Meter, operation: str) -> Iterator[None]:
             with meter.timed("imap", operation):
                 yield
         except (imaplib.IMAP4.abort, OSError, EOFError) as error:
-            raise imap_refusals.connection_failed(who, error) from None
+            raise refusals.connection_failed(who, error) from None
         except imaplib.IMAP4.error as error:  # BAD
-            raise imap_refusals.command_refused(who, operation.upper(), str(error)) from None
+            raise refusals.command_refused(who, operation.upper(), str(error)) from None
 
 
 def _leave(box: BaseMailBox) -> None:
@@ -216,30 +216,30 @@ def _open(server: Server) -> BaseMailBox:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        raise imap_refusals.greeting_refused(server.who, str(error)) from None
+        raise refusals.greeting_refused(server.who, str(error)) from None
 
 
 def _sign_in(box: BaseMailBox, server: Server, sign_in: SignIn) -> None:
     capabilities = {word.upper() for word in box.client.capabilities}
     if sign_in.is_token:
         if "AUTH=XOAUTH2" not in capabilities:
-            raise imap_refusals.tokens_not_taken(server.who, server.host)
+            raise refusals.tokens_not_taken(server.who, server.host)
         return _show_token(box.client, server, sign_in.secret)
     if "LOGINDISABLED" in capabilities:
-        raise imap_refusals.password_not_taken(server.who, server.host)
+        raise refusals.password_not_taken(server.who, server.host)
     login = box.login if (server.user + sign_in.secret).isascii() else box.login_utf8
     try:
         # No first folder: selecting one would open it for writing.
         login(server.user, sign_in.secret, initial_folder=None)
     except MailboxLoginError as error:
         reply = error.command_result[1][-1]
-        raise imap_refusals.password_refused(
+        raise refusals.password_refused(
             server.who, server.host, reply.decode("utf-8", "replace"), server.user
         ) from None
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        raise imap_refusals.password_refused(server.who, server.host, str(error), server.user) from None
+        raise refusals.password_refused(server.who, server.host, str(error), server.user) from None
     return None
 
 
@@ -260,7 +260,7 @@ def _show_token(client: imaplib.IMAP4, server: Server, token: str) -> None:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        refusal = imap_refusals.token_refused(server.who, str(error), _refused_status(challenges[1:]), server.user)
+        refusal = refusals.token_refused(server.who, str(error), _refused_status(challenges[1:]), server.user)
         if refusal.code == "refused":
             raise RefusedTokenError(refusal.code, str(refusal)) from None
         raise refusal from None

@@ -1,6 +1,6 @@
 """A seed at Microsoft, through Graph: what is new in its inbox and junk folder, and where our probes lie.
 
-How a call is made is in ``graph_wire``; what a folder means is in ``domain.landing``.
+How a call is made is in ``wire``; what a folder means is in ``domain.seeds.landing``.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A rep's mailbox at Microsoft, through Graph, as something that sends.
 
-How a call is made is in ``graph_wire``; what a mailbox has received or sent before, in
-``graph_past``; seeds are in ``graph_seed``.
+How a call is made is in ``wire``; what a mailbox has received or sent before, in
+``history`` and ``bounces``; seeds are in ``seed``.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Access tokens of Microsoft mailboxes: app-only for work accounts, or a user's own grant.
 
-What a refusal means is in ``microsoft_codes``.
+What a refusal means is in ``refusals``.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """Microsoft Graph's wire: paths, tokens, the limit of requests in flight, pauses, pages.
 
-What the calls are for, is in ``graph``, ``graph_seed`` and ``graph_past``; what errors mean,
-in ``graph_errors``.
+What the calls are for, is in ``sender``, ``seed`` and ``history``; what errors mean,
+in ``errors``.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """What a received message holds: text, links, images, signature, merge fields, each counted.
 
-Parts are taken from ``body``, the HTML is read by ``markup``. Whether any of it is wrong
+Parts are taken from ``domain.mime``, the HTML is read by ``markup``. Whether any of it is wrong
 is ``rules``.
 """
 

@@ -2,8 +2,8 @@
 
 Paths, parameters and answers follow the Gmail v1 discovery document; errors have its two
 levels. What Gmail itself rejects is rejected here, so that a test cannot pass on a call
-the real service would refuse. Tokens are in ``google_tokens``, search in ``gmail_search``,
-what changed in ``gmail_changes``, errors in ``gmail_errors``.
+the real service would refuse. Tokens are in ``tokens``, search in ``search``,
+what changed in ``changes``, errors in ``errors``.
 """
 
 import base64

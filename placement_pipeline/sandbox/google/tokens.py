@@ -1,7 +1,7 @@
 """Google's token endpoint: refresh tokens and service accounts with delegation.
 
 Answers and errors as RFC 6749 and 7523 have them in Google's words; what an access token
-then opens is in ``google``.
+then opens is in ``gmail``.
 """
 
 from datetime import UTC, datetime

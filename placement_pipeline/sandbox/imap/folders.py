@@ -2,7 +2,7 @@
 
 A folder has no state of its own but flags, so what is filed or moved in the store is seen
 at once. Nothing can be appended, moved or deleted: a seed is only read, and a flag that a
-careless reader sets stays there to be seen. Connections and sign-ins are in ``imap``.
+careless reader sets stays there to be seen. Connections and sign-ins are in ``server``.
 """
 
 from collections.abc import Iterable, Sequence

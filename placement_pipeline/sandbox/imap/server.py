@@ -1,7 +1,7 @@
 """The IMAP server of the regional seeds: pymap's protocol over our mail store.
 
 pymap speaks IMAP; here are its listener, its settings and its sign-ins. What a mailbox
-shows is in ``imap_folders``.
+shows is in ``folders``.
 """
 
 import socket

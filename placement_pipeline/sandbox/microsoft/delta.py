@@ -2,7 +2,7 @@
 
 A state is a point in the mailbox's list of changes, so a page is computed from it alone and
 a link stays good over a restart, until the mailbox forgets its changes. How a message looks
-is in ``graph_messages``.
+is in ``messages``.
 """
 
 import base64

@@ -1,8 +1,8 @@
 """Microsoft Graph's mail over one HTTP server, as far as a sender, a sweep and a look-up use it.
 
 Drafts and their sending, sendMail in JSON, lists, delta queries, folders. Messages as JSON
-are in ``graph_messages``, OData in ``graph_query``, delta's states in ``graph_delta``, tokens
-in ``microsoft_tokens``.
+are in ``messages``, OData in ``query``, delta's states in ``delta``, tokens
+in ``tokens``.
 """
 
 import uuid

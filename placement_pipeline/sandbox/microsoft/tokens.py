@@ -2,7 +2,7 @@
 
 Delegated refresh tokens and the application's own tokens, by secret or certificate. Errors
 carry the AADSTS number in ``error_codes``, as the real authority's do. What an access token
-looks like is in ``microsoft_grants``, what it opens in ``microsoft``.
+looks like is in ``grants``, what it opens in ``graph``.
 """
 
 import uuid

@@ -1,6 +1,6 @@
 """Every message of the world, by account and folder.
 
-Only storing: who may send is in ``post_office``, where a message is filed in the
+Only storing: who may send is in ``office``, where a message is filed in the
 receivers. Every change is journalled before it is made, and told to those who watch.
 """
 

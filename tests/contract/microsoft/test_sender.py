@@ -1,6 +1,6 @@
 """Sending through Graph, and what a rep's mailbox holds, against the sandbox's Graph and Microsoft authority.
 
-Seeds are in ``test_graph_sweeps``.
+Seeds are in ``test_seed``.
 """
 
 import base64
