@@ -5,13 +5,13 @@ What a probe says is rendered before; nothing is added here but the token's head
 
 from datetime import datetime
 from email.errors import MessageError
-from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
+from placement_pipeline.domain.message import decode_words
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, is_token
 
 # Lines end with CRLF, and 8-bit bytes are encoded: what we hand over is what can be signed as it is.
@@ -75,13 +75,8 @@ def read_address(value: str | None) -> str | None:
 
 
 def read_subject(value: str | None) -> str | None:
-    """A Subject header as people read it (RFC 2047); what cannot be decoded is left as it is."""
-    if value is None:
-        return None
-    try:
-        return str(make_header(decode_header(value)))
-    except (ValueError, LookupError, MessageError):
-        return value
+    """A Subject header as people read it."""
+    return None if value is None else decode_words(value)
 
 
 def _recipient(name: str, address: str) -> dict[str, Any]:

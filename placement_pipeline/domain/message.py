@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import MessageError
+from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
+from enum import Enum, auto
 
 from placement_pipeline.domain.names import is_dns_name, normalize_domain
 
@@ -79,6 +82,14 @@ def received_at(fields: Iterable[HeaderField]) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def decode_words(value: str) -> str:
+    """A header's text with its encoded words (RFC 2047) decoded; as it stands where they are broken."""
+    try:
+        return str(make_header(decode_header(value)))
+    except (MessageError, LookupError, ValueError):
+        return value
+
+
 def domain_of_address(address: str) -> str:
     """What stands after the last ``@``, or the whole where there is none; in lower case."""
     return normalize_domain(address.strip().strip("<>").rpartition("@")[2])
@@ -89,26 +100,9 @@ def strip_comments(text: str) -> str:
 
     Quoted strings are kept as they are; an unclosed comment ends with the text.
     """
-    kept: list[str] = []
-    depth = 0
-    is_quoted = is_escaped = False
-    for char in text:
-        if is_escaped:
-            is_escaped = False
-        elif char == "\\":
-            is_escaped = True
-        elif char == '"' and depth == 0:
-            is_quoted = not is_quoted
-        elif not is_quoted and char == "(":
-            depth += 1
-        elif not is_quoted and char == ")" and depth:
-            depth -= 1
-            if depth == 0:
-                kept.append(" ")
-            continue
-        if depth == 0:
-            kept.append(char)
-    return "".join(kept)
+    kept = {_Place.PLAIN, _Place.QUOTED, _Place.QUOTE}
+    pieces = (" " if place is _Place.COMMENT_END else char if place in kept else "" for char, place in _walk(text))
+    return "".join(pieces)
 
 
 def split_outside_quotes(text: str, separators: str) -> list[str]:
@@ -122,19 +116,14 @@ def split_outside_quotes(text: str, separators: str) -> list[str]:
 
 def _split(text: str, separators: str) -> tuple[list[str], bool]:
     parts: list[list[str]] = [[]]
-    is_quoted = is_escaped = False
-    for char in text:
-        if is_escaped:
-            is_escaped = False
-        elif char == "\\":
-            is_escaped = True
-        elif char == '"':
-            is_quoted = not is_quoted
-        if not is_quoted and char in separators:
+    is_closed = True
+    for char, place in _walk(text, has_comments=False):
+        is_closed ^= place is _Place.QUOTE
+        if place is _Place.PLAIN and char in separators:
             parts.append([])
         else:
             parts[-1].append(char)
-    return ["".join(part) for part in parts], not is_quoted
+    return ["".join(part) for part in parts], is_closed
 
 
 def _decode(value: str) -> str:
@@ -162,16 +151,43 @@ def _address_domains(text: str) -> Iterator[str]:
 def _without_quoted(text: str) -> str:
     """Text with one mark in the place of each quoted string; an unclosed one ends with the text."""
     kept: list[str] = []
+    is_open = False
+    for char, place in _walk(text, has_comments=False):
+        if place is _Place.QUOTE:
+            is_open = not is_open
+            kept.append('"' if is_open else "")
+        elif place is _Place.PLAIN:
+            kept.append(char)
+    return "".join(kept)
+
+
+class _Place(Enum):
+    """Where in a header's text a character stands."""
+
+    PLAIN = auto()
+    QUOTE = auto()  # the mark itself that opens or closes a quoted string
+    QUOTED = auto()
+    COMMENT = auto()
+    COMMENT_END = auto()
+
+
+def _walk(text: str, *, has_comments: bool = True) -> Iterator[tuple[str, _Place]]:
+    """Each character with where it stands (RFC 5322 sections 3.2.1, 3.2.2 and 3.2.4): the one reader of quotes."""
+    depth = 0
     is_quoted = is_escaped = False
     for char in text:
+        place = _Place.COMMENT if depth else _Place.QUOTED if is_quoted else _Place.PLAIN
         if is_escaped:
             is_escaped = False
         elif char == "\\":
             is_escaped = True
-        elif char == '"':
+        elif char == '"' and depth == 0:
             is_quoted = not is_quoted
-            kept.append('"' if is_quoted else "")
-            continue
-        if not is_quoted:
-            kept.append(char)
-    return "".join(kept)
+            place = _Place.QUOTE
+        elif has_comments and not is_quoted and char == "(":
+            depth += 1
+            place = _Place.COMMENT
+        elif depth and char == ")":
+            depth -= 1
+            place = _Place.COMMENT if depth else _Place.COMMENT_END
+        yield char, place

@@ -240,12 +240,12 @@ async def examine_log(place: Workplace, access: Access, seed: Seed) -> Line:
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
     line = await examine_sign_in(access, entry)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
-    if line.health is not Health.ILL and (hole := _find_hole(place, entry)):
+    if line.health is not Health.ILL and (hole := find_hole(place, entry)):
         return replace(line, health=Health.ILL, message=f"{who}: {hole}")
     return replace(line, message=f"{who}: {line.message}")
 
 
-def _find_hole(place: Workplace, entry: RosterEntry) -> str | None:
+def find_hole(place: Workplace, entry: RosterEntry) -> str | None:
     """What would stop the template for this mailbox; None where it renders."""
     try:
         template = read_template(place.settings)

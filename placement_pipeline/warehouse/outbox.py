@@ -80,7 +80,8 @@ class Outcome:
 
     Attributes:
         job: as it was claimed or loaded.
-        state: the job's from now on (``domain.sends.outbox.next_state``); ``planned`` only with proof that nothing went out.
+        state: the job's from now on (``domain.sends.outbox.next_state``); ``planned`` only with proof that nothing
+            went out.
         moment: when it was sent; for ``planned``, before when it is not sent again.
         message_id: the provider's.
         internet_message_id: the Message-ID.

@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -25,7 +23,7 @@ from placement_pipeline.connectors.imap.folders import choose_folders
 from placement_pipeline.connectors.imap.wire import Connection, Listed, RefusedTokenError, Server, SignIn, connect
 from placement_pipeline.connectors.mail import Cursor, Doubt, Envelope, Location, Reading, SeedNotebook, SeenMessage
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.probe_shapes import read_address, read_token
+from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
@@ -186,7 +184,7 @@ def _seen(message_id: str, location: Location, one: Fetched) -> SeenMessage:
         received_at=one.received_at,
         token=read_token(_text(fields, TOKEN_HEADER)),
         from_address=read_address(_text(fields, "From")),
-        subject=_decoded(_text(fields, "Subject")),
+        subject=read_subject(_text(fields, "Subject")),
         internet_message_id=(_text(fields, "Message-ID") or "").strip() or None,
     )
 
@@ -199,16 +197,6 @@ def _text(fields: Message, name: str) -> str | None:
     """A header value as text; the parser gives an object for bytes beyond ASCII."""
     value = fields[name]
     return None if value is None else str(value)
-
-
-def _decoded(text: str | None) -> str | None:
-    """A header's encoded words (RFC 2047) as text; as it stands where they are broken."""
-    if text is None:
-        return None
-    try:
-        return str(make_header(decode_header(text)))
-    except (HeaderParseError, ValueError, LookupError):
-        return text
 
 
 def _remembered(state: object) -> State | None:

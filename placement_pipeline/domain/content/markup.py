@@ -1,14 +1,15 @@
-"""HTML of a received message: its text, links and images, and which of it is the signature.
+"""HTML of a message, received or to be sent: its text, links and images, and which of it is the signature.
 
-Reading is bounded in size and time: HTML comes from anyone, and Python's parser takes
-time by the square of the length of some malformed input, so what it is given is cut and
-straightened first. What the findings are belongs to ``rules``.
+The one reader of HTML. Reading is bounded in size and time: HTML comes from anyone, and
+Python's parser takes time by the square of the length of some malformed input, so what it
+is given is cut and straightened first. What the findings are belongs to ``rules``.
 """
 
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 from placement_pipeline.domain.content.images import Image, Unseen, decoded_length, look_at
 from placement_pipeline.domain.content.links import Link, split_address
@@ -41,10 +42,12 @@ _UNSEEN = tuple(
     )
 )
 _DATA_IMAGE = re.compile(r"(\bdata:image/[\w.+-]{1,40};base64,)([A-Za-z0-9+/=\s]+)", re.IGNORECASE)
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _BREAKING_TAGS = frozenset({
     "address", "article", "blockquote", "br", "center", "div", "dl", "dd", "dt", "footer", "form", "h1", "h2", "h3",
     "h4", "h5", "h6", "header", "hr", "li", "ol", "p", "pre", "section", "table", "tbody", "td", "th", "tr", "ul",
 })  # fmt: skip
+_CELL_TAGS = frozenset({"td", "th"})
 _BLIND_TAGS = frozenset({"head", "title", "style", "script", "template"})
 _VOID_TAGS = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
@@ -75,6 +78,7 @@ class HtmlReader(HTMLParser):
         hidden: remote images that nobody sees, as (host, path and query).
         sources: hosts that further versions of images are loaded from: for dark mode, for small screens.
         signature_bytes: of the page's source that is the signature; 0 where none is marked.
+        is_cut: the page was longer than is read.
     """
 
     def __init__(self) -> None:
@@ -84,10 +88,12 @@ class HtmlReader(HTMLParser):
         self.hidden: list[tuple[str, str]] = []
         self.sources: list[str] = []
         self.image_count = self.signature_bytes = 0
+        self.is_cut = False
         self._text: list[str] = []
         self._written: list[str] = []
         self._loose: list[str] = []
         self._signature_text: list[str] = []
+        self._values: list[str] = []
         self._line = ""
         self._blind: list[str] = []
         self._open: list[_Element] = []
@@ -100,8 +106,14 @@ class HtmlReader(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What a reader sees."""
+        """What a reader sees, a line for each block."""
         return "".join(self._text)
+
+    @property
+    def plain_text(self) -> str:
+        """The plain-text part that goes with the page: what a reader sees, with paragraphs kept apart."""
+        lines = (" ".join(line.split()) for line in self.text.split("\n"))
+        return _EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip() + "\n"
 
     @property
     def written_text(self) -> str:
@@ -118,6 +130,15 @@ class HtmlReader(HTMLParser):
         """What a reader sees of the signature, as marked in the page."""
         return "".join(self._signature_text)
 
+    @property
+    def fillable(self) -> tuple[str, ...]:
+        """Every text in which a merge field may stand: what is written, attributes as they are and unquoted.
+
+        A field in a link's address is seen by whoever follows it, one in a picture's by whoever loads it.
+        """
+        unquoted = (unquote(value) for value in self._values)
+        return (self.written_text.replace("\n", " "), *self._values, *unquoted)
+
     def read(self, source: str) -> None:
         """Read a page that has been straightened; it is one line, so that a place in it is one number."""
         self._source = source
@@ -130,14 +151,18 @@ class HtmlReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Called by the parser."""
         values = {name: value or "" for name, value in reversed(attrs)}
+        self._values += [value for name, value in values.items() if value and name != "style"]
         if tag in _BLIND_TAGS:
             if len(self._blind) < _MAX_BLIND:
                 self._blind.append(tag)
             return
         if tag == "body":
             self._blind.clear()
+        if self._written and self._written[-1].endswith("<"):
+            # "<<First_Name>>": a merge field that looks like a tag.
+            self._written.append(self.get_starttag_text() or "")
         if tag in _BREAKING_TAGS:
-            self._break()
+            self._break(tag)
         style = read_style(values.get("style", ""))
         self._push(tag, values, style)
         if tag in ("a", "area"):
@@ -162,7 +187,7 @@ class HtmlReader(HTMLParser):
             del self._blind[self._blind.index(tag) :]
             return
         if tag in _BREAKING_TAGS:
-            self._break()
+            self._break(tag)
         if tag == "a":
             self._end_link()
         if self._open_tags[tag]:
@@ -184,13 +209,13 @@ class HtmlReader(HTMLParser):
         if self._signature_began is not None:
             self._signature_text.append(data)
 
-    def _break(self) -> None:
+    def _break(self, tag: str) -> None:
         if is_separator(self._line.strip()) and not self._hiding:
             self._is_below_separator = True
             self._mark_signature(self.getpos()[1])
         self._line = ""
         for pieces in (self._text, self._written, self._loose, self._signature_text):
-            pieces.append(" ")
+            pieces.append(" " if tag in _CELL_TAGS else "\n")
 
     def _push(self, tag: str, values: dict[str, str], style: dict[str, str]) -> None:
         place = self.getpos()[1]
@@ -275,8 +300,9 @@ def read_html(page: str) -> HtmlReader:
         text = _cut_out(text, opening, closing)
     # Long data: images would use up what is read of the page; their length is all that counts.
     text = _DATA_IMAGE.sub(lambda found: f"{found[1]}#{decoded_length(found[2])}", text)
-    text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:MAX_HTML_CHARS]))
     reader = HtmlReader()
+    reader.is_cut = len(text) > MAX_HTML_CHARS
+    text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:MAX_HTML_CHARS]))
     reader.read(_STRAY_BRACKET.sub("&lt;", text).replace("\r", " ").replace("\n", " "))
     return reader
 

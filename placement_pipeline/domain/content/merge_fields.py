@@ -1,7 +1,8 @@
-"""Merge fields that were sent as they stand, in the notations of the tools that sales teams use.
+"""Merge fields that nobody filled, in the notations of the tools that sales teams use.
 
-A notation is listed only where prose, style sheets and data do not look like it: braces,
-brackets and percent signs have other uses, so most need a field's name inside.
+The one definition: what is to be sent is held against it, in a dry run and by the doctor too,
+and so is what was received. A notation is listed only where prose, style sheets and data do not
+look like it: braces, brackets and percent signs have other uses, so most need a field's name inside.
 """
 
 import re
@@ -30,7 +31,7 @@ _NOTATIONS = (
     r"%%=[^%\n]{1,80}=%%",
     r"%%[a-z_]\w{1,40}%%",
     # ActiveCampaign, Follow Up Boss.
-    rf"(?<![\w%])%(?:{_NAMED}|[a-z]{{2,20}}(?:_[a-z]{{2,20}}){{1,4}})%(?![\w%])",
+    rf"(?<![\w%])%(?:{_NAMED}|name|company|e-?mail|phone|[a-z]{{2,20}}(?:_[a-z]{{2,20}}){{1,4}})%(?![\w%])",
     # Salesforce, Dynamics, Word.
     r"\{!\$?[a-z][\w.:$ ;]{1,60}\}",
     r"\{\s?MERGEFIELD [^{}\n]{1,40}\}",

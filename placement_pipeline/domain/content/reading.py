@@ -6,9 +6,6 @@ is ``rules``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from urllib.parse import unquote
 
 from placement_pipeline.domain.content.images import Image
 from placement_pipeline.domain.content.links import Link, find_addresses, is_same_for_everyone
@@ -16,7 +13,7 @@ from placement_pipeline.domain.content.markup import MAX_HTML_CHARS, HtmlReader,
 from placement_pipeline.domain.content.merge_fields import find_unfilled
 from placement_pipeline.domain.content.signature import Signature, weigh_known, weigh_marked, weigh_text
 from placement_pipeline.domain.content.signature_marks import below_separator
-from placement_pipeline.domain.message import read_header
+from placement_pipeline.domain.message import decode_words, read_header
 from placement_pipeline.domain.mime import Attached, read_body
 
 _MAX_LINKS = 500
@@ -101,14 +98,12 @@ def read_content(raw: bytes, signature_html: str = "") -> Content:
         pixel_hosts=tuple(dict.fromkeys(pixels)),
         links=tuple(links[:_MAX_LINKS]),
         hosts=tuple(dict.fromkeys([*named, *shown, *page.sources, *(host for host, _ in page.hidden)])),
-        unfilled_fields=find_unfilled(
-            (_subject(raw), text, page.written_text, *(unquote(link.rest) for link in page.links))
-        ),
+        unfilled_fields=find_unfilled((_subject(raw), text, *page.fillable)),
         signature=_signature(page, body.text if not body.html else "", signature_html),
         attachment_types=tuple(part.content_type for part in files),
         attachment_bytes=sum(part.byte_count for part in files),
         has_text_part=bool(body.text.strip()),
-        is_cut=len(body.html) > MAX_HTML_CHARS,
+        is_cut=page.is_cut,
     )
 
 
@@ -136,8 +131,4 @@ def _signature(page: HtmlReader, plain_text: str, signature_html: str) -> Signat
 
 
 def _subject(raw: bytes) -> str:
-    value = next((one.value for one in read_header(raw) if one.name == "subject"), "")[:2000]
-    try:
-        return str(make_header(decode_header(value)))
-    except (MessageError, LookupError, ValueError):
-        return value
+    return decode_words(next((one.value for one in read_header(raw) if one.name == "subject"), "")[:2000])

@@ -8,22 +8,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from urllib.parse import unquote
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from placement_pipeline.domain.content.markup import MAX_HTML_CHARS, read_html
+from placement_pipeline.domain.content.merge_fields import find_unfilled
 from placement_pipeline.domain.probe import OutgoingProbe, reference_word
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.words import Variant
 
-# What other tools' merge fields look like when nobody filled them: {{x}}, {%x%}, %FIRST_NAME%, [First Name], *|FNAME|*.
-_UNFILLED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|%[A-Z][A-Z_]{2,}%|\[(?:first|last|full) ?name\]|\*\|[A-Z_]+\|\*", re.I)
 _TRACKABLE = re.compile(r"</?a\b[^>]*>|<img\b[^>]*\bsrc\s*=\s*[\"']?\s*(?:https?:)?//[^>]*>", re.I)
-# Nothing a reader sees, and what Python's parser stumbles over: comments, declarations, absurd character numbers.
-_UNREADABLE = re.compile(r"<!--.*?-->|<![^>]*>?|&#\d{8,};?", re.S)
 
 
 class UnparsableTemplateError(Exception):
@@ -85,12 +81,17 @@ def render_probe(
         body = f"{body}\n{mailbox.signature_html}" if mailbox.signature_html else body
     if variant in (Variant.NO_TRACKING, Variant.PLAIN_CONTROL):
         body = _TRACKABLE.sub("", body)  # links become their words, remote images go
-    page = _read(body)
-    text = page.text
-    # A field in a link's address is seen by whoever follows it.
-    for part in (subject, text, *(unquote(value) for value in page.attributes)):
-        if match := _UNFILLED.search(part):
-            raise MissingFieldError(f"Template {template.template_id}: {match[0]} is left unfilled; give it a value.")
+    page = read_html(body)
+    if page.is_cut:
+        raise MissingFieldError(
+            f"Template {template.template_id}: the body has more than {MAX_HTML_CHARS} characters, which is more than "
+            "is looked through for merge fields; shorten it."
+        )
+    if unfilled := find_unfilled((subject, mailbox.rep_name, seed.contact_name, *page.fillable)):
+        raise MissingFieldError(
+            f"Template {template.template_id}: {', '.join(unfilled)} is left unfilled in the template, the signature "
+            "or a name; give it a value or take it out."
+        )
     return OutgoingProbe(
         token=token,
         from_address=mailbox.address,
@@ -98,56 +99,9 @@ def render_probe(
         to_address=seed.address,
         to_name=seed.contact_name,
         subject=subject,
-        text=text,
+        text=page.plain_text,
         html=None if variant is Variant.PLAIN_CONTROL else body,
     )
-
-
-def html_to_text(html: str) -> str:
-    """The plain-text part of an HTML body: its words, with paragraphs kept apart."""
-    return _read(html).text
-
-
-def _read(html: str) -> "_TextReader":
-    reader = _TextReader()
-    reader.feed(_UNREADABLE.sub("", html))
-    reader.close()
-    return reader
-
-
-class _TextReader(HTMLParser):
-    _BREAKS = frozenset({"p", "br", "div", "tr", "table", "li", "ul", "ol", "h1", "h2", "h3"})
-    _SILENT = frozenset({"style", "script", "head", "title"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.attributes: list[str] = []
-        self._pieces: list[str] = []
-        self._silence = 0
-
-    @property
-    def text(self) -> str:
-        lines = (" ".join(line.split()) for line in "".join(self._pieces).splitlines())
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [value for _, value in attrs if value]
-        if tag in self._SILENT:
-            self._silence += 1
-        elif tag == "body":
-            self._silence = 0  # HTML lets the head end without a word
-        elif tag in self._BREAKS:
-            self._pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._SILENT and self._silence:
-            self._silence -= 1
-        elif tag in self._BREAKS:
-            self._pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._silence:
-            self._pieces.append(data.replace("\n", " "))
 
 
 def _compile(template_id: str, part: str, source: str) -> None:

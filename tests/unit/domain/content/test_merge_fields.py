@@ -1,50 +1,19 @@
 """Merge fields in the notations of sales tools, and what only looks like one."""
 
+from html import escape
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.content.merge_fields import find_unfilled
 from placement_pipeline.domain.content.reading import read_content
+from tests.unit.domain.content.notations import FIELDS, LOOKALIKES
 
 
 @pytest.mark.parametrize(
     "field",
-    [
-        "{{first_name}}",
-        "{{ contact.name }}",
-        "{{ contact.firstname | default: 'there' }}",
-        "{{ personalization_token('contact.firstname', 'there') }}",
-        "{{#if first_name}}",
-        "{{!first_name}}",
-        "{{sender.first_name}}",
-        "{{}}",
-        "{% if x %}",
-        "{%- endif %}",
-        "%%first_name%%",
-        "%%=v(@firstName)=%%",
-        "%FIRSTNAME%",
-        "%contact_first_name%",
-        "${contact.name}",
-        "${Contacts.First Name}",
-        "$[FNAME|there]$",
-        "*|FNAME|*",
-        "*|IF:FNAME|*",
-        "{!Contact.FirstName}",
-        "{!$User.FirstName}",
-        "<<company>>",
-        "<<First_Name>>",
-        "«First_Name»",
-        "[First Name]",
-        "[Your Company]",
-        "[firstname,fallback=there]",
-        "[person.first_name]",
-        "{first_name}",
-        "{FirstName}",
-        "{first name}",
-        "[[co]]",
-        "{ MERGEFIELD First_Name }",
-    ],
+    FIELDS,
 )
 def test_merge_fields_sent_as_they_stand_are_found_in_text_and_subject(field: str) -> None:
     text = read_content(f"Content-Type: text/plain; charset=utf-8\r\n\r\nHi {field},\r\n".encode())
@@ -55,21 +24,7 @@ def test_merge_fields_sent_as_they_stand_are_found_in_text_and_subject(field: st
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "<style>{first_name} p{a_b:c} @media x{a{color:red}}</style>",
-        "p {color: red} a:hover{text-decoration:none}",
-        '{"first_name": "Anna", "a": {"b": {}}}',
-        "{{'a': 1}} {{color: red}} {{ \"x\": 1 }}",
-        "{x} {Sam} {really} {name} {}",
-        "[1] [name] [link] [Company] [see below]",
-        "100%% of 50% and 20%OFF% or 5% first_name 7%",
-        "a << b >> c <<wichtig>> «Wort» « mot »",
-        "costs $5 {net} or ${5}",
-        "*bold* | *|* ** |",
-        "f(x) = {x | x > 0}",
-        "<b>{so called}</b>",
-        "%C3%A4 %20 %F0%9F%98%80",
-    ],
+    LOOKALIKES,
 )
 def test_styles_data_and_prose_are_no_merge_fields(text: str) -> None:
     assert find_unfilled([text.replace("<style>{first_name}", "<style>")]) == ()
@@ -89,6 +44,13 @@ def test_merge_fields_are_found_wherever_a_reader_meets_them() -> None:
         "{{ over  two_lines }}",
         "{{ link }}",
     )
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_field_is_found_in_a_page_wherever_it_is_written_even_where_it_looks_like_a_tag(field: str) -> None:
+    for page in (f"<p>Hi {field}, x</p>", f"<p>Hi {escape(field)}, x</p>", f'<img alt="{escape(field)}"> x'):
+        raw = f"Content-Type: text/html; charset=utf-8\r\n\r\n{page}".encode()
+        assert read_content(raw).unfilled_fields == (field,), page
 
 
 def test_no_more_than_ten_are_named_and_each_once() -> None:

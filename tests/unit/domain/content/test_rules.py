@@ -230,14 +230,14 @@ PIECES = [
 
 @pytest.mark.parametrize("piece", PIECES)
 def test_hostile_html_is_read_in_bounded_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     page(piece * (400_000 // len(piece)) + "x" * 100 + ">")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.parametrize("piece", [b"data:image/png;base64,AAAA ", b"<!--"])
 def test_the_largest_message_is_read_in_bounded_time(piece: bytes) -> None:
     head = b"Content-Type: text/html\r\n\r\n"
-    started = time.perf_counter()
+    started = time.process_time()
     audit_content(read_content(head + piece * ((8 * 2**20 - 100) // len(piece))), "acme.example", "m")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from html import escape
 
 import pytest
 from hypothesis import example, given
@@ -11,11 +12,11 @@ from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.sends.template import (
     MissingFieldError,
     UnparsableTemplateError,
-    html_to_text,
     parse_template,
     render_probe,
 )
 from placement_pipeline.domain.words import Variant
+from tests.unit.domain.content.notations import FIELDS, LOOKALIKES
 from tests.unit.domain.rosters import SEED, entry
 
 ANNA = entry(merge_fields={"job_title": "Account Executive"}, signature_html="<p>Anna Berg</p>")
@@ -101,15 +102,25 @@ def test_a_template_cannot_reach_out_of_its_sandbox(expression: str) -> None:
         render(f"<p>{{{{ {expression} }}}}</p>")
 
 
-UNFILLED = ["{{ first_name }}", "{% if x %}", "%FIRST_NAME%", "[First Name]", "*|FNAME|*"]
-
-
-@pytest.mark.parametrize("left", UNFILLED)
-@pytest.mark.parametrize("place", ["<p>{}</p>", '<a href="https://acme.example/?n={}">x</a>', "<b>Hi</b> {}"])
+@pytest.mark.parametrize("left", FIELDS)
+@pytest.mark.parametrize("place", ["<p>{}</p>", "<a href='https://acme.example/?n={}'>x</a>", "<b>Hi</b> {}"])
 def test_an_unfilled_field_of_another_tool_stops_the_probe_wherever_it_stands(left: str, place: str) -> None:
-    signature = place.format(left)
-    with pytest.raises(MissingFieldError, match="left unfilled"):
-        render(mailbox=replace(ANNA, signature_html=signature))
+    written = place.replace("{}", escape(left) if "href" in place else left)
+    for mailbox, body in ((replace(ANNA, signature_html=written), BODY), (ANNA, f"{{% raw %}}{written}{{% endraw %}}")):
+        with pytest.raises(MissingFieldError, match="left unfilled"):
+            render(body, mailbox=mailbox)
+
+
+@pytest.mark.parametrize("left", ["{{first_name}}", "[Your Name]", "*|FNAME|*"])
+def test_an_unfilled_field_in_the_subject_or_in_a_name_stops_the_probe(left: str) -> None:
+    for subject, mailbox in ((f"{{% raw %}}Hi {left}{{% endraw %}}", ANNA), (SUBJECT, replace(ANNA, rep_name=left))):
+        with pytest.raises(MissingFieldError, match="left unfilled"):
+            render("<p>Hi</p>", subject, mailbox)
+
+
+def test_a_body_too_long_to_be_looked_through_is_not_sent() -> None:
+    with pytest.raises(MissingFieldError, match="more than 400000 characters"):
+        render("<p>Hi</p>" + "x" * 400_000 + "{% raw %}{{first_name}}{% endraw %}")
 
 
 def test_an_unfilled_field_that_was_encoded_into_a_link_is_found_too() -> None:
@@ -123,10 +134,11 @@ def test_an_unfilled_field_that_was_encoded_into_a_link_is_found_too() -> None:
         '<a href="https://acme.example/%C3%BCber%20uns">x</a>',
         "<p>100% sure, [link] and {braces}</p>",
         "<style>p{color:red}@media{p{color:blue}}</style>",
+        *LOOKALIKES,
     ],
 )
 def test_what_only_looks_like_a_field_does_not_stop_it(harmless: str) -> None:
-    assert render(harmless).html is not None
+    assert render(mailbox=replace(ANNA, signature_html=harmless)).html is not None
 
 
 def test_variants_leave_out_what_they_say() -> None:
@@ -153,7 +165,7 @@ def test_variants_leave_out_what_they_say() -> None:
 
 def test_text_keeps_paragraphs_apart_and_leaves_out_what_nobody_sees() -> None:
     page = "<head><title>T</title><style>p{}</style></head><!-- no --><p>One\ntwo</p><br><p>Three&nbsp;&amp; four</p>"
-    assert html_to_text(page) == "One two\n\nThree & four\n"
+    assert read_html(page).plain_text == "One two\n\nThree & four\n"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +179,7 @@ def test_text_keeps_paragraphs_apart_and_leaves_out_what_nobody_sees() -> None:
     ],
 )
 def test_text_is_found_in_pages_as_mail_programs_write_them(page: str, text: str) -> None:
-    assert html_to_text(page) == text
+    assert read_html(page).plain_text == text
 
 
 pieces = st.sampled_from(
@@ -198,8 +210,7 @@ pieces = st.sampled_from(
 @example("&#" + "9" * 5000 + ";")
 @example('<a href="&#' + "9" * 5000 + ';">')
 def test_no_page_crashes_a_reader(page: str) -> None:
-    assert html_to_text(page).endswith("\n")
-    read_html(page)
+    assert read_html(page).plain_text.endswith("\n")
 
 
 words = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -222,5 +233,5 @@ def test_what_is_rendered_holds_no_merge_field_or_is_not_sent(
     except MissingFieldError:
         return
     for part in (probe.subject, probe.text):
-        assert not re.search(r"\{\{.*?\}\}|\{%.*?%\}", part)
+        assert not re.search(r"\{\{[ \w.|]*\}\}|\{% ?\w[^%]*%\}", part, re.ASCII)
     assert "\n" not in probe.subject
