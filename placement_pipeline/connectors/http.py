@@ -19,12 +19,12 @@ import httpx
 import stamina
 
 from placement_pipeline.connectors.errors import ReadError
+from placement_pipeline.domain import clocks
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 30.0
-_WRONG_CLOCK = timedelta(minutes=1)
 
 #: The one retry policy: for reads that may be made again. A send never passes through it.
 RETRIED_READ = stamina.AsyncRetryingCaller(attempts=5, timeout=90.0, wait_initial=0.5, wait_max=10.0)
@@ -215,7 +215,7 @@ class ClockWatch:
     def ours(self, moment: datetime) -> datetime:
         """A provider's moment by our clock; a difference below a minute is theirs to have, and stays."""
         ahead = self.ahead or timedelta()
-        return moment - ahead if abs(ahead) >= _WRONG_CLOCK else moment
+        return moment - ahead if abs(ahead) >= clocks.WRONG else moment
 
     async def note(self, response: httpx.Response) -> None:
         """Take an answer's word for the time; for httpx's event hooks."""

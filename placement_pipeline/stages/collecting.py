@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import Cursor, Reading
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.landing import land, land_late, place_unseen
 from placement_pipeline.domain.words import Placement, Route, SendState
 from placement_pipeline.settings import Seed, Settings
@@ -26,9 +27,6 @@ from placement_pipeline.stages.seed_notebook import TableNotebook
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, seed_messages, sightings
 from placement_pipeline.warehouse.sightings import AwaitedProbe, FoundMessage, Sighting, SweepRecord
-
-_SLACK = timedelta(days=1)
-"""How far before the first test a first sweep looks: the providers' clocks and ours may differ by hours."""
 
 
 def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list[str]:
@@ -59,7 +57,7 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
     counts: Counter[str] = Counter(sweeps=0, failed_sweeps=0)
     with place.engine.begin() as connection:
         due = set(due_seeds(connection, place.settings, place.now()))
-        since = (sightings.first_opened(connection) or place.now()) - _SLACK
+        since = (sightings.first_opened(connection) or place.now()) - clocks.SEARCHED_BEFORE
         senders = seed_messages.load_senders(connection, place.now() - place.settings.sweeps.late)
     gate = asyncio.Semaphore(place.settings.sweeps.seeds_at_once)
 

@@ -16,9 +16,10 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.mail import CannotTell, FoundSent, ProvenUnsent, Sender
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds.bounces import Report, SentProbe, assign_notices, read_notice
-from placement_pipeline.domain.seeds.delivery_log import CLOCKS_APART, LogEntry, find_entry
+from placement_pipeline.domain.seeds.delivery_log import LogEntry, find_entry
 from placement_pipeline.domain.seeds.missing import Answer, Explanation, Proofs, explain
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Route
@@ -163,7 +164,7 @@ class _Inquiry:
 
     async def _read_notices(self, probes: Sequence[MissingProbe]) -> None:
         self.account_count += 1
-        since = min(probe.sent_at for probe in probes) - CLOCKS_APART
+        since = min(probe.sent_at for probe in probes) - clocks.NARROWED_BY
         try:
             reader = await self._access.bounce_reader(self._roster[probes[0].mailbox_id])
             raws = await reader.read_bounces(since)
@@ -204,7 +205,7 @@ class _Inquiry:
 
     async def _read_log(self, log: DeliveryLog, probes: Sequence[MissingProbe]) -> list[LogEntry]:
         self.log_count += 1
-        since: datetime = min(probe.sent_at for probe in probes) - CLOCKS_APART
+        since: datetime = min(probe.sent_at for probe in probes) - clocks.NARROWED_BY
         # A log refuses a moment that has not come yet by its own clock.
         return await log.read(since, self._place.now() + (self._access.clock.ahead or timedelta()))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 
@@ -12,11 +12,11 @@ from placement_pipeline.connectors.google.query import after
 from placement_pipeline.connectors.google.sign_in import GoogleGrant
 from placement_pipeline.connectors.google.wire import GmailApi, GmailWire, moment_of
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.domain import clocks
+from placement_pipeline.domain.seeds.bounces import NOTICE_SENDERS
 
 _MOST = 200
 _GETS_AT_ONCE = 10
-# Our clock may be wrong by hours.
-_CLOCK_SLACK = timedelta(days=1)
 
 
 class GmailBounceReader:
@@ -35,7 +35,7 @@ class GmailBounceReader:
 
     async def read_bounces(self, since: datetime) -> list[bytes]:
         """As ``mail.BounceReader.read_bounces``; what came up to a day earlier is among them."""
-        query = f"from:(mailer-daemon OR postmaster) {after(since - _CLOCK_SLACK)}"
+        query = f"from:({' OR '.join(NOTICE_SENDERS)}) {after(since - clocks.SEARCHED_BEFORE)}"
         notices: list[tuple[datetime, bytes]] = []
         page: str | None = ""
         with http.understood(self._wire.who):

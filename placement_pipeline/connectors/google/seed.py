@@ -8,7 +8,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from placement_pipeline.connectors import http
@@ -20,13 +20,12 @@ from placement_pipeline.connectors.google.wire import PAGE, GmailApi, GmailWire,
 from placement_pipeline.connectors.mail import Cursor, Envelope, Location, Reading, Scopes, SeedNotebook, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
 _GETS_AT_ONCE = 10
 _KEPT_AT_ONCE = 50
-# A message may be found by search only some time after it came, and our clock may be wrong by hours.
-_SLACK = timedelta(days=1)
 
 _FOLDER_LABELS = frozenset({"INBOX", "SPAM"})
 _CATEGORY_LABELS = frozenset(f"CATEGORY_{name}" for name in ("PERSONAL", "PROMOTIONS", "SOCIAL", "UPDATES", "FORUMS"))
@@ -79,7 +78,7 @@ class GmailSeedReader:
         history = await self._read_history(cursor)
         listed_to = self._wire.answered_at or since
         senders = from_any_of(notebook.senders)
-        start = (since if history.changes is None else max(since, _listed_to(cursor, since))) - _SLACK
+        start = (since if history.changes is None else max(since, _listed_to(cursor, since))) - clocks.SEARCHED_BEFORE
         listed = await self._list(senders, start)
         known = await _known(notebook, listed)
         if history.changes is not None:

@@ -5,7 +5,7 @@ mailbox sent before in ``history``, what came back to it in ``bounces``.
 """
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -30,12 +30,11 @@ from placement_pipeline.connectors.mail import (
 )
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_email, read_token
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 
 _RETRY_SECONDS = 60.0
 _GETS_AT_ONCE = 10
-# Our clock may be wrong by hours; a message dated earlier than we think must not be overlooked.
-_CLOCK_SLACK = timedelta(days=2)
 
 
 class GmailSender:
@@ -81,7 +80,8 @@ class GmailSender:
         """
         try:
             with http.understood(self._wire.who):
-                return await self._find_sent(token, f"{addressed('to', to_address)} {after(since - _CLOCK_SLACK)}")
+                since -= clocks.LOOKED_UP_BEFORE
+                return await self._find_sent(token, f"{addressed('to', to_address)} {after(since)}")
         except (ReadError, SignInError) as error:
             return CannotTell(str(error))
 

@@ -10,7 +10,7 @@ must be seen.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -25,6 +25,7 @@ from placement_pipeline.connectors.mail import Cursor, Doubt, Envelope, Location
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
 T = TypeVar("T")
@@ -153,8 +154,8 @@ class _Sweep:
             # As many as go into one answer anyway: no need to search among them.
             yield f"{first_uid}:{state.next_uid - 1}"
         elif state.count:
-            # SINCE compares days in the server's time zone: a day earlier here, and the exact moment later.
-            found = self._connection.search(first_uid, (self._since - timedelta(days=1)).date())
+            # SINCE compares days in the server's time zone; the exact moment is compared later.
+            found = self._connection.search(first_uid, (self._since - clocks.SEARCHED_BEFORE).date())
             for chunk in _chunks(found, _ENVELOPES_AT_ONCE):
                 yield ",".join(map(str, chunk))
 

@@ -4,7 +4,7 @@ How a call is made is in ``wire``; what a notice says is read in ``domain.seeds.
 """
 
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import Message
 from typing import Any
 
@@ -21,12 +21,11 @@ from placement_pipeline.connectors.microsoft.wire import (
     sender_of,
 )
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain import clocks
+from placement_pipeline.domain.seeds.bounces import is_notice_sender
 
 _BOUNCES_AT_MOST = 200
 _BATCH = 50
-_CLOCK_SLACK = timedelta(days=1)
-# Exchange's own notices come from MicrosoftExchange and the tenant's id in hexadecimal.
-_REPORTERS = ("postmaster@", "mailer-daemon@", "microsoftexchange")
 
 
 class GraphBounceReader:
@@ -45,7 +44,7 @@ class GraphBounceReader:
 
     async def read_bounces(self, since: datetime) -> list[bytes]:
         """As ``mail.BounceReader.read_bounces``: of the inbox, by who writes and as what; no other mail is opened."""
-        ids = await self._notices(since - _CLOCK_SLACK)
+        ids = await self._notices(since - clocks.SEARCHED_BEFORE)
         notices: list[bytes] = []
         for start in range(0, len(ids), _BATCH):
             read = await http.together(self._whole(one) for one in ids[start : start + _BATCH])
@@ -75,7 +74,7 @@ class GraphBounceReader:
 
 
 def _is_notice(row: dict[str, Any]) -> bool:
-    if (sender_of(row) or "").startswith(_REPORTERS):
+    if is_notice_sender(sender_of(row) or ""):
         return True
     field = Message()
     field["Content-Type"] = read_header(row, "Content-Type") or "text/plain"

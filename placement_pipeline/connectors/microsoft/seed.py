@@ -5,7 +5,7 @@ How a call is made is in ``wire``; what a folder means is in ``domain.seeds.land
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -37,6 +37,7 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.connectors.probe_shapes import read_token
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
 FILTERED_MOST = 5000
@@ -55,8 +56,6 @@ _PAGE = 200
 _BATCH = 50
 # States go while pages are read (https://github.com/microsoftgraph/microsoft-graph-docs/issues/2162), not every time.
 _BEGINNINGS = 2
-# Our clock may be off by hours, and what a day adds is a few rows of the first round.
-_CLOCK_SLACK = timedelta(days=1)
 
 _Row = Mapping[str, Any]
 _Folder = tuple[str, bool]  # its name, and whether it is a well-known one
@@ -87,7 +86,7 @@ class GraphSeedReader:
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
         """As ``mail.SeedReader.sweep``. The cursor: a delta link for each folder, and ids of well-known folders."""
         with told_of_the_seed():
-            return await _Sweep(self._wire, since - _CLOCK_SLACK, cursor or {}, notebook).run()
+            return await _Sweep(self._wire, since - clocks.SEARCHED_BEFORE, cursor or {}, notebook).run()
 
     async def prove(self) -> str:
         """As ``mail.SeedReader.prove``: the inbox opens, and the token says what it says of its permissions."""

@@ -6,7 +6,7 @@ How a call is made is in ``wire``; what a mailbox has received or sent before, i
 
 import contextlib
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.parser import BytesHeaderParser
 from typing import Any
 
@@ -39,11 +39,10 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.connectors.probe_shapes import build_draft, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 
 _RETRY_SECONDS = 60.0
-# Our clock may be off by hours, and a day's worth of mail costs no further call.
-_CLOCK_SLACK = timedelta(days=2)
 
 
 class GraphSender:
@@ -92,7 +91,7 @@ class GraphSender:
         another, and the mailbox is left as it was. Without a draft id nothing was ever sent,
         but a draft may have been made whose answer was lost.
         """
-        since -= _CLOCK_SLACK
+        since -= clocks.LOOKED_UP_BEFORE
         if draft_id is None:
             await self._remove_strays(token, to_address, since)
             return ProvenUnsent()

@@ -5,7 +5,7 @@ Reads alone. What a token may ask for in two seconds and in a day is ``pipedrive
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -22,13 +22,13 @@ from placement_pipeline.connectors.pipedrive.limits import (
     is_window_used_up,
     pause_seconds,
 )
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import PipedriveUser
 
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency, where a deal names none."""
 
 _PAGE = 500
-_CLOCK_SLACK = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class Pipedrive:
         found: dict[int, WonDeal] = {}
         params: dict[str, str | int] = {"status": "won", "limit": _PAGE}
         if since is not None:
-            params["updated_since"] = (since.astimezone(UTC) - _CLOCK_SLACK).strftime("%Y-%m-%dT%H:%M:%SZ")
+            params["updated_since"] = (since.astimezone(UTC) - clocks.SEARCHED_BEFORE).strftime("%Y-%m-%dT%H:%M:%SZ")
         for operation, is_archived in ((_DEALS, False), (_ARCHIVED, True)):
             async for row in self._pages(operation, params):
                 with http.understood("Pipedrive"):

@@ -12,17 +12,20 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import HeaderField, read_header
 from placement_pipeline.domain.mime import ContentError, Part, decode_text, parse_mime, parts_of
 from placement_pipeline.domain.probe import TOKEN_HEADER, is_token
-from placement_pipeline.domain.seeds.delivery_log import CLOCKS_APART
 
 NOTICE_SPAN = timedelta(days=5)
 """How long after a message went out a notice about it may come: queues give up within five days (RFC 5321 4.5.4.1)."""
 
+NOTICE_SENDERS = ("mailer-daemon", "postmaster", "mail-daemon", "microsoftexchange")
+"""How the addresses of those who write notices begin: Exchange's go on with the tenant's id in hexadecimal."""
+
+_NOTICE_SENDER = re.compile(rf"(?i)(?:^|[<\s\"])(?:{'|'.join(NOTICE_SENDERS)}\w*)@")
 _STATUS_PARTS = {"message/delivery-status", "message/global-delivery-status"}
 _RETURNED_PARTS = {"message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers"}
-_SYSTEM_SENDERS = re.compile(r"(?i)(?:^|[<\s\"])(?:mailer-daemon|postmaster|mail-daemon|microsoftexchange\w*)@")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _TOKEN_ANYWHERE = re.compile(rb"(?<![A-Za-z0-9])pp[a-z2-7]{20}(?![A-Za-z0-9])")
 # qmail's form (https://cr.yp.to/proto/qsbmf.txt): a paragraph for each recipient that begins with its address.
@@ -32,6 +35,11 @@ _ADDRESS = re.compile(r"[^\s<>@;,()\"]{1,200}@[^\s<>@;,()\"]{1,255}")
 _TEXT_CHARS = 64 * 1024
 _SAID_CHARS = 400
 _MAX_RECIPIENTS = 100
+
+
+def is_notice_sender(author: str) -> bool:
+    """Whether a From value or an address is that of a mail system that writes notices."""
+    return _NOTICE_SENDER.search(author) is not None
 
 
 class Action(StrEnum):
@@ -176,7 +184,7 @@ def assign_notices(notices: Iterable[Notice], probes: Sequence[SentProbe]) -> di
 def _could_be_about(notice: Notice, probe: SentProbe) -> bool:
     if notice.written_at is None:
         return False
-    is_in_time = probe.sent_at - CLOCKS_APART <= notice.written_at <= probe.sent_at + NOTICE_SPAN
+    is_in_time = probe.sent_at - clocks.NARROWED_BY <= notice.written_at <= probe.sent_at + NOTICE_SPAN
     return is_in_time and any(probe.to_address.lower() in one.addresses for one in notice.recipients)
 
 
@@ -259,7 +267,7 @@ def _reported_in_qsbmf(said: str) -> tuple[RecipientReport, ...]:
 def _reported_in_words(fields: Sequence[HeaderField], said: str) -> tuple[RecipientReport, ...]:
     """What a mail system says in words alone; mail of a person is never taken for it."""
     failed = {address.lower() for address in _ADDRESS.findall(_value(fields, "x-failed-recipients"))}
-    is_of_system = bool(_SYSTEM_SENDERS.search(_value(fields, "from"))) or _value(fields, "return-path") == "<>"
+    is_of_system = is_notice_sender(_value(fields, "from")) or _value(fields, "return-path") == "<>"
     status = _status(said)
     action = _action_of_status(status) or (Action.FAILED if failed else None)
     if action is None or not (failed or is_of_system):

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-CLOCKS_APART = timedelta(hours=2)
-"""How far a mail system's clock and ours may be apart, where a moment only narrows what an address has found."""
+from placement_pipeline.domain import clocks
 
 _REACH = timedelta(days=1)
 
@@ -60,7 +59,7 @@ def find_entry(
     names = {sender.lower() for sender in senders}
 
     def is_about(entry: LogEntry) -> bool:
-        if not sent_at - CLOCKS_APART <= entry.logged_at:
+        if not sent_at - clocks.NARROWED_BY <= entry.logged_at:
             return False
         if wanted and (known := _bare(entry.message_id)):
             return known == wanted

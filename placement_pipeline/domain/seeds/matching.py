@@ -13,16 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.content.markup import read_html
 from placement_pipeline.domain.message import HeaderField, read_header
 from placement_pipeline.domain.mime import ContentError, read_body
 from placement_pipeline.domain.probe import REFERENCE_WORD, reference_word
-
-CLOCK_SLACK = timedelta(minutes=5)
-"""How far the clock of a receiver may be off that nobody could compare with ours."""
-
-_COMPARED_SLACK = timedelta(seconds=10)
-# What remains of a clock that was compared: ``Date`` knows whole seconds, and a provider's hosts differ by some.
 
 _TEXT_CHARS = 64 * 1024
 _MAX_WORDS = 200
@@ -201,7 +196,7 @@ def _may_be_in(arrival: Arrival, probe: Expected, ahead: timedelta | None) -> bo
 def _is_in(received_at: datetime | None, probe: Expected, ahead: timedelta | None) -> bool:
     if received_at is None:
         return False
-    slack = CLOCK_SLACK if ahead is None else _COMPARED_SLACK
+    slack = clocks.UNCOMPARED if ahead is None else clocks.COMPARED
     moment = received_at - (ahead or timedelta())
     return probe.opened_at - slack <= moment and (probe.closes_at is None or moment <= probe.closes_at + slack)
 

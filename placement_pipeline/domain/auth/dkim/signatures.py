@@ -10,9 +10,10 @@ so that stored evidence keeps its verdict. What the signatures mean is in ``verd
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
+from placement_pipeline.domain import clocks
 from placement_pipeline.domain.auth.dkim.claims import Claims, SignatureError, name_in, read_dkim, read_signature_tags
 from placement_pipeline.domain.auth.dkim.keys import fetch_keys
 from placement_pipeline.domain.auth.dkim.message import (
@@ -28,9 +29,6 @@ from placement_pipeline.domain.dns import Resolver
 MAX_SIGNATURES = 8
 """More of them are not verified; ordinary mail has one to three."""
 
-# RFC 6376 section 3.5 lets verifiers ignore a signature from the future. Clocks and time zones
-# are often wrong by hours, and large receivers do not mind.
-_CLOCK_ERROR = timedelta(hours=10)
 _ANY_SIGNATURE = re.compile(rb"^dkim-signature[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -124,7 +122,7 @@ def _check_times(claims: Claims, received_at: datetime | None) -> None:
     at = received_at.timestamp()
     if claims.expires_at is not None and claims.expires_at < at:
         raise SignatureError("expired", "x= had passed when the message was received")
-    if claims.signed_at is not None and claims.signed_at > at + _CLOCK_ERROR.total_seconds():
+    if claims.signed_at is not None and claims.signed_at > at + clocks.SIGNED_AHEAD.total_seconds():
         raise SignatureError("from_the_future", "t= was still to come when the message was received")
 
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from placement_pipeline.domain.seeds.delivery_log import CLOCKS_APART, LogEntry, LogStatus, find_entry
+from placement_pipeline.domain.clocks import NARROWED_BY
+from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus, find_entry
 
 SENT_AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
 SENDERS = ("Anna@sales.example", "account@sales.example")
@@ -28,7 +29,7 @@ def test_where_one_of_the_two_knows_no_id_sender_and_time_decide() -> None:
         replace(ENTRY, message_id=None, sender="ben@sales.example"),
         replace(ENTRY, message_id=None, sender=None),
         replace(ENTRY, message_id=None, logged_at=SENT_AT + timedelta(days=1, hours=1)),
-        replace(ENTRY, logged_at=SENT_AT - CLOCKS_APART - timedelta(seconds=1)),
+        replace(ENTRY, logged_at=SENT_AT - NARROWED_BY - timedelta(seconds=1)),
     ):
         assert find(other) is None
 
