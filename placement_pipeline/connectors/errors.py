@@ -7,18 +7,7 @@ mailbox or seed by our id, never by address, and holds no token, secret or body.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Why a provider refused a send. Closed: the sheet and the documents explain each one.
-REFUSAL_CODES: dict[str, str] = {
-    "token_revoked": "The provider no longer accepts the mailbox's grant (password reset, revoked access).",
-    "consent_missing": "The application has no consent or scope for this mailbox.",
-    "sign_in_refused": "The provider refuses the sign-in (client secret, policy, disabled account).",
-    "mailbox_unknown": "The provider knows no such mailbox.",
-    "from_not_allowed": "The mailbox may not send as this From address.",
-    "message_rejected": "The provider rejects the message itself.",
-    "throttled": "The provider asks to slow down.",
-    "daily_limit": "The mailbox has reached its sending limit.",
-    "provider_down": "The provider answered with a server error before it took the message.",
-}
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
 class ConnectorError(Exception):
@@ -29,11 +18,11 @@ class SignInError(ConnectorError):
     """No access token could be had; asking again will not help until someone acts.
 
     Attributes:
-        code: ``token_revoked``, ``consent_missing`` or ``sign_in_refused``.
+        code: why a send of this mailbox is refused.
         provider_code: the provider's own (``invalid_grant``, ``AADSTS50173``).
     """
 
-    def __init__(self, code: str, provider_code: str, message: str) -> None:
+    def __init__(self, code: RefusalCode, provider_code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.provider_code = provider_code

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.probe import OutgoingProbe
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Refused:
     """The provider has said no, and nothing went out.
 
     Attributes:
-        code: one of ``errors.REFUSAL_CODES``.
+        code: what it comes to.
         detail: one line for people; no address, token or body in it.
         stops_mailbox: the same answer awaits every further send of this mailbox now
             (revoked grant, disabled account, daily limit).
@@ -35,7 +36,7 @@ class Refused:
             the job may then be sent later.
     """
 
-    code: str
+    code: RefusalCode
     detail: str
     stops_mailbox: bool = False
     retry_after_seconds: float | None = None

@@ -40,6 +40,7 @@ from placement_pipeline.connectors.pipedrive.api import Pipedrive
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, TokenSource
 from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
 from placement_pipeline.stages.workplace import utc_now
@@ -352,4 +353,6 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 
 def _no_secret(who: str, setting: str) -> SignInError:
-    return SignInError("sign_in_refused", "no_credentials", f"{who}: there are no credentials; set {setting}.")
+    return SignInError(
+        RefusalCode.SIGN_IN_REFUSED, "no_credentials", f"{who}: there are no credentials; set {setting}."
+    )

@@ -11,6 +11,7 @@ from placement_pipeline.domain.scores.diagnosis import Case, diagnose
 from placement_pipeline.domain.scores.scoring import Score, median_rates, score_group
 from placement_pipeline.domain.seeds.landing import void_broken_seeds
 from placement_pipeline.domain.seeds.missing import Explanation, settle
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import (
     Placement,
     ProviderFamily,
@@ -75,7 +76,7 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 scores=_score_test(place, placements, board.groups),
                 placements=by_group,
                 explanations=board.explanations(test),
-                stop_code=test.stop_code,
+                stop_code=None if test.stop_code is None else RefusalCode(test.stop_code),
                 stop_detail=test.stop_detail,
                 sync_mode=board.roster[test.mailbox_id].sync_mode,
                 route=test.route,

@@ -19,6 +19,7 @@ from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.sends.outbox import News, next_state
 from placement_pipeline.domain.sends.pacing import Limits, next_send_at
+from placement_pipeline.domain.sends.refusals import AttemptNote, RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate, MissingFieldError, render_probe
 from placement_pipeline.domain.words import SendState
 from placement_pipeline.stages.access import Access
@@ -167,7 +168,7 @@ class _TestDrain:
             sender = await self._access.sender(self._mailbox)
             await self._resolve(sender)
             if is_over:
-                self._stop("month_over", "The month ended before everything was sent; nothing more is sent for it.")
+                self._stop(RefusalCode.MONTH_OVER, RefusalCode.MONTH_OVER.meaning)
             while not is_over and await self._send_planned(sender) and await self._resolve(sender):
                 pass
         except SignInError as error:
@@ -186,10 +187,12 @@ class _TestDrain:
             try:
                 self._probes[job.token] = self._render(job)
             except MissingFieldError as error:
-                self._stop("missing_field", str(error))
+                self._stop(RefusalCode.MISSING_FIELD, str(error))
                 return False
             except KeyError:
-                self._stop("seed_removed", f"Seed {job.seed_id} is no longer configured; plan the test again.")
+                self._stop(
+                    RefusalCode.SEED_REMOVED, f"Seed {job.seed_id} is no longer configured; plan the test again."
+                )
                 return False
         return True
 
@@ -226,7 +229,9 @@ class _TestDrain:
                 return True
             case OutcomeUnknown(detail):
                 self._pace.note(job)
-                await self._settle(Outcome(job, self._next(News.NO_ANSWER), code="outcome_unknown", detail=detail))
+                await self._settle(
+                    Outcome(job, self._next(News.NO_ANSWER), code=AttemptNote.OUTCOME_UNKNOWN, detail=detail)
+                )
                 return True
             case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
                 until = self._place.now() + timedelta(seconds=pause)
@@ -265,10 +270,10 @@ class _TestDrain:
         state = self._next(News.PROVEN_UNSENT, lost)
         if state is SendState.REFUSED:
             detail = f"Not sent after {lost} attempts that had no answer."
-            await self._settle(Outcome(job, state, code="attempts_exhausted", detail=detail))
+            await self._settle(Outcome(job, state, code=RefusalCode.ATTEMPTS_EXHAUSTED, detail=detail))
             self._counts["refused"] += 1
             return False
-        proven = Outcome(job, state, self._place.now(), code="proven_unsent", detail="No copy was sent.")
+        proven = Outcome(job, state, self._place.now(), code=AttemptNote.PROVEN_UNSENT, detail="No copy was sent.")
         if not await self._settle(proven):
             return False
         self._counts["resolved_unsent"] += 1
@@ -295,7 +300,7 @@ class _TestDrain:
         if seconds > 0:
             await asyncio.sleep(seconds)
 
-    def _stop(self, code: str, detail: str) -> None:
+    def _stop(self, code: RefusalCode, detail: str) -> None:
         planned = len(self._jobs(SendState.PLANNED))
         with self._place.engine.begin() as connection:
             plan.stop_test(connection, self._test.test_id, code, detail, self._place.now())

@@ -35,6 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
+from placement_pipeline.domain.sends.refusals import AttemptNote
 from placement_pipeline.domain.words import AttemptOutcome, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.workers import is_dead
@@ -123,7 +124,7 @@ def recover_abandoned(connection: Connection) -> int:
         Outcome(
             _job(row),
             SendState.UNKNOWN,
-            code="worker_died",
+            code=AttemptNote.WORKER_DIED,
             detail="The process ended before the provider's answer was stored.",
         )
         for row in abandoned
@@ -184,7 +185,7 @@ def count_lost_attempts(connection: Connection, job: Job) -> int:
     query = select(func.count()).where(
         attempts.c.test_id == job.test_id,
         attempts.c.seed_id == job.seed_id,
-        or_(attempts.c.outcome == AttemptOutcome.UNKNOWN, attempts.c.outcome_code == "proven_unsent"),
+        or_(attempts.c.outcome == AttemptOutcome.UNKNOWN, attempts.c.outcome_code == AttemptNote.PROVEN_UNSENT),
     )
     return connection.execute(query).scalar_one()
 

@@ -11,6 +11,7 @@ from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
 from placement_pipeline.warehouse import tables
@@ -304,8 +305,8 @@ def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) 
         .where(jobs.c.test_id.in_(test_ids), jobs.c.state == SendState.PLANNED)
         .values(
             state=SendState.REFUSED,
-            outcome_code="never_sent",
-            outcome_detail="Nobody sent it while the test was open.",
+            outcome_code=RefusalCode.NEVER_SENT,
+            outcome_detail=RefusalCode.NEVER_SENT.meaning,
             resolved_by="deadline",
         )
     )
@@ -327,7 +328,7 @@ def stop_refused_tests(connection: Connection, now: datetime) -> int:
         .values(
             state=TestState.STOPPED,
             closed_at=now,
-            stop_code=func.coalesce(tests.c.stop_code, "all_refused"),
+            stop_code=func.coalesce(tests.c.stop_code, RefusalCode.ALL_REFUSED),
             stop_detail=func.coalesce(tests.c.stop_detail, detail),
         )
     )

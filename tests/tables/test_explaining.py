@@ -25,6 +25,7 @@ from placement_pipeline.connectors.mail import (
 from placement_pipeline.domain.probe import OutgoingProbe, make_token
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import Placement, ProviderFamily, ProviderGroup, Role, Route, TestState
 from placement_pipeline.settings import Contact, Pacing, Scoring, Seed, Settings
 from placement_pipeline.stages.access import Access
@@ -215,7 +216,7 @@ def test_a_mailbox_that_cannot_be_read_leaves_the_probe_missing_and_unknown_with
         "Mailbox mb-anna: no answer.",
         "Mailbox mb-anna: the provider asks to slow down.",
     ]
-    world.refusal = SignInError("token_revoked", "invalid_grant", "Mailbox mb-anna: revoked.")
+    world.refusal = SignInError(RefusalCode.TOKEN_REVOKED, "invalid_grant", "Mailbox mb-anna: revoked.")
     assert explain(planted, world)["unknown"] == 4
 
 

@@ -18,6 +18,7 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.mail import OutcomeUnknown, Refused
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 _RATE_REASONS = {"rateLimitExceeded", "userRateLimitExceeded"}
 _PAUSE_SECONDS = 60.0
@@ -33,63 +34,63 @@ class _Cause:
     """Why Gmail says no.
 
     Attributes:
-        code: of ``errors.REFUSAL_CODES``, for a send.
+        code: for a send.
         what: what is wrong, in half a sentence.
         remedy: what to do about it.
         stops_mailbox: the next send of this mailbox would get the same answer.
     """
 
-    code: str
+    code: RefusalCode
     what: str
     remedy: str
     stops_mailbox: bool = True
 
 
 _MALFORMED = _Cause(
-    "message_rejected",
+    RefusalCode.MESSAGE_REJECTED,
     "Gmail takes the request for malformed",
     "check the From address and the template's headers",
     stops_mailbox=False,
 )
 _SCOPE_MISSING = _Cause(
-    "consent_missing",
+    RefusalCode.CONSENT_MISSING,
     "the grant lacks the scope this call needs",
     "consent again, a rep to gmail.send and gmail.readonly, a seed to gmail.readonly",
 )
 _API_OFF = _Cause(
-    "consent_missing",
+    RefusalCode.CONSENT_MISSING,
     "the Gmail API is not enabled in our Google Cloud project",
     "enable it there, under APIs and services",
 )
 _QUOTA_SPENT = _Cause(
-    "daily_limit",
+    RefusalCode.DAILY_LIMIT,
     "the day's quota of the project or the mailbox is used up",
     "wait for the next day, or ask for more quota in the Google Cloud console",
 )
 _DENIED = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "the account that is signed in may not act for this mailbox",
     "reconnect the mailbox with its own account",
 )
 _TOKEN_REFUSED = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "Gmail does not take the access token",
     "it is tried again with a new one; if that stays so, reconnect the mailbox",
     stops_mailbox=False,
 )
 _NO_GMAIL = _Cause(
-    "mailbox_unknown",
+    RefusalCode.MAILBOX_UNKNOWN,
     "the account has no Gmail",
     "switch Gmail on for it (a licence, the service), or correct its address",
 )
 _TOO_LARGE = _Cause(
-    "message_rejected",
+    RefusalCode.MESSAGE_REJECTED,
     "the message is larger than Gmail takes",
     "make the template or the signature smaller",
     stops_mailbox=False,
 )
 _THROTTLED = _Cause(
-    "throttled",
+    RefusalCode.THROTTLED,
     "Gmail asks to slow down",
     "lower quotas.gmail_mailbox_units if this stays so",
     stops_mailbox=False,
@@ -106,7 +107,7 @@ _BY_REASON: dict[str, _Cause] = {
     "SERVICE_DISABLED": _API_OFF,
     "accessNotConfigured": _API_OFF,
     "domainPolicy": _Cause(
-        "consent_missing",
+        RefusalCode.CONSENT_MISSING,
         "the Workspace administrator has disabled access to Gmail by apps like ours",
         "let the administrator trust the app (Security, API controls, App access control)",
     ),
@@ -146,8 +147,8 @@ def judge_failure(response: httpx.Response) -> Refused | OutcomeUnknown:
         said = (
             f"Gmail: the mailbox has reached its sending limit ({_name(response)}); it may send again after the pause"
         )
-        return Refused("daily_limit", said, stops_mailbox=True, retry_after_seconds=pause)
-    return Refused("throttled", said, retry_after_seconds=pause)
+        return Refused(RefusalCode.DAILY_LIMIT, said, stops_mailbox=True, retry_after_seconds=pause)
+    return Refused(RefusalCode.THROTTLED, said, retry_after_seconds=pause)
 
 
 def explain_refused_read(response: httpx.Response, who: str) -> ReadError:

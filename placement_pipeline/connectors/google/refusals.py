@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from placement_pipeline.connectors.errors import SignInError
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 _SCOPE_ROOT = "https://www.googleapis.com/auth/"
 
@@ -19,51 +20,51 @@ _SCOPE_ROOT = "https://www.googleapis.com/auth/"
 class _Cause:
     """Why there is no token: our code, what is wrong, and what to do about it."""
 
-    code: str
+    code: RefusalCode
     what: str
     remedy: str
 
 
 _GRANT_ENDED = _Cause(
-    "token_revoked",
+    RefusalCode.TOKEN_REVOKED,
     "refused the refresh token",
     "The password was reset, access was revoked, it was not used for six months, the account got too many tokens, or "
     "the app is in testing (7 days); reconnect the mailbox.",
 )
 _SESSION_ENDED = _Cause(
-    "token_revoked",
+    RefusalCode.TOKEN_REVOKED,
     "ended the grant by the Workspace's session control",
     "Let the administrator exempt the app (Security, Google Cloud session control: trusted apps), then reconnect the "
     "mailbox.",
 )
 _OF_ANOTHER_CLIENT = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "says that the refresh token belongs to another OAuth client",
     "Set google_client_id and google_client_secret to the client that asked for it, or reconnect the mailbox.",
 )
 _NOT_DELEGATED = _Cause(
-    "consent_missing",
+    RefusalCode.CONSENT_MISSING,
     "does not let the service account act for this account",
     "Authorise its client id for {scopes} in the Workspace admin console (Security, API controls, Domain-wide "
     "delegation); a personal account needs a refresh token of its own.",
 )
 _NO_SUCH_ACCOUNT = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "knows no such account",
     "Check that the account exists in the Workspace and is active, and correct its address.",
 )
 _WRONG_KEY = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "does not take the service account's key",
     "It was deleted or replaced; make a new JSON key and name it in google_service_account_file.",
 )
 _WRONG_CLOCK = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "says that our clock is wrong",
     "Set this machine's clock; a service account's request is good for one hour by Google's.",
 )
 _NO_SERVICE_ACCOUNT = _Cause(
-    "sign_in_refused",
+    RefusalCode.SIGN_IN_REFUSED,
     "knows no such service account",
     "It was deleted; make another one, authorise it, and name its key in google_service_account_file.",
 )
@@ -73,38 +74,38 @@ _BY_CODE: dict[str, _Cause] = {
     "invalid_rapt": _SESSION_ENDED,
     "rapt_required": _SESSION_ENDED,
     "invalid_client": _Cause(
-        "sign_in_refused",
+        RefusalCode.SIGN_IN_REFUSED,
         "does not take our OAuth client",
         "Check google_client_id and google_client_secret.",
     ),
     "deleted_client": _Cause(
-        "sign_in_refused",
+        RefusalCode.SIGN_IN_REFUSED,
         "says that our OAuth client was deleted",
         "Restore it within 30 days, or make another one, set google_client_id and google_client_secret, and reconnect "
         "every mailbox.",
     ),
     "disabled_client": _Cause(
-        "sign_in_refused",
+        RefusalCode.SIGN_IN_REFUSED,
         "has disabled our OAuth client",
         "Look into the Google Cloud console for the reason.",
     ),
     "org_internal": _Cause(
-        "consent_missing",
+        RefusalCode.CONSENT_MISSING,
         "says that our OAuth client is for another organisation only",
         "Make the app external, or use a client of the account's own organisation.",
     ),
     "admin_policy_enforced": _Cause(
-        "consent_missing",
+        RefusalCode.CONSENT_MISSING,
         "says that the Workspace's policy forbids these scopes",
         "Let the administrator trust the app (Security, API controls, App access control).",
     ),
     "invalid_scope": _Cause(
-        "consent_missing",
+        RefusalCode.CONSENT_MISSING,
         "does not grant a scope we ask for",
         "The account's consent or the delegation must hold {scopes}.",
     ),
     "access_denied": _Cause(
-        "consent_missing",
+        RefusalCode.CONSENT_MISSING,
         "denies access",
         "Let the user consent, or the administrator authorise {scopes}.",
     ),
@@ -156,7 +157,7 @@ def _cause(code: str, words: str, is_delegated: bool) -> _Cause:
     return next(
         (cause for phrase, cause in _BY_WORDS if code == "invalid_grant" and phrase in said),
         _Cause(
-            "sign_in_refused",
+            RefusalCode.SIGN_IN_REFUSED,
             "refused the sign-in",
             "Check that the account exists and is active, and that the key is current."
             if is_delegated

@@ -32,6 +32,7 @@ from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_email, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 _RETRY_SECONDS = 60.0
 _GETS_AT_ONCE = 10
@@ -55,15 +56,15 @@ class GmailSender:
         try:
             message = build_email(probe, datetime.now(UTC))
         except UnsendableProbeError as error:
-            return Refused("message_rejected", str(error))
+            return Refused(RefusalCode.MESSAGE_REJECTED, str(error))
         raw = base64.urlsafe_b64encode(message.as_bytes()).decode()
         try:
             answer = await self._wire.send_once(self._wire.messages.send(userId="me", body={"raw": raw}))
         except ReadError as error:
-            return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
+            return Refused(RefusalCode.PROVIDER_DOWN, str(error), retry_after_seconds=_RETRY_SECONDS)
         match answer:
             case http.NothingWritten(detail):
-                return Refused("provider_down", f"Gmail: {detail}", retry_after_seconds=_RETRY_SECONDS)
+                return Refused(RefusalCode.PROVIDER_DOWN, f"Gmail: {detail}", retry_after_seconds=_RETRY_SECONDS)
             case http.NoAnswer(detail):
                 return OutcomeUnknown(f"Gmail: {detail}")
             case httpx.Response() if answer.is_success:

@@ -23,6 +23,7 @@ from placement_pipeline.connectors.google.refusals import explain_refusal, short
 from placement_pipeline.connectors.mail import Scopes
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSession, TokenSource
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 SEND = "https://www.googleapis.com/auth/gmail.send"
 READ = "https://www.googleapis.com/auth/gmail.readonly"
@@ -191,7 +192,7 @@ class GoogleApp:
             raise ReadError("unreachable", f"{who}: Google's token endpoint does not answer; try later") from None
         except exceptions.GoogleAuthError as error:
             raise SignInError(
-                "sign_in_refused",
+                RefusalCode.SIGN_IN_REFUSED,
                 type(error).__name__,
                 f"{who}: no sign-in to Google is possible ({type(error).__name__}); check the client's settings.",
             ) from None

@@ -24,6 +24,7 @@ from placement_pipeline.connectors.google.sign_in import GoogleGrant
 from placement_pipeline.connectors.mail import Scopes
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.quota import Quota
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 PAGE = 500
 
@@ -169,7 +170,7 @@ class GmailWire:
         if scopes is not None and scopes.missing:
             lacking = " and ".join(scopes.missing)
             raise SignInError(
-                "consent_missing",
+                RefusalCode.CONSENT_MISSING,
                 "insufficient_scope",
                 f"{self.who}: the grant lacks {lacking}. Reconnect it, and consent to every scope that is asked for.",
             )

@@ -9,6 +9,7 @@ import requests
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSession, TokenSource
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 # RFC 6749 sections 4.1.2.1 and 5.2, and what OpenID Connect and Microsoft add.
 _CONSENT_MISSING = {
@@ -86,26 +87,28 @@ def judge_refusal(status: int, answer: Mapping[str, Any], who: str) -> SignInErr
         return ReadError("unreachable", f"{who}: the token endpoint has trouble ({code}); try later")
     if code == "invalid_grant":
         return SignInError(
-            "token_revoked",
+            RefusalCode.TOKEN_REVOKED,
             code,
             f"{who}: the token endpoint refuses the refresh token ({code}). The password was reset, access was "
             "revoked, or the token has expired; consent again and store the new one.",
         )
     if code == "invalid_client":
         return SignInError(
-            "sign_in_refused",
+            RefusalCode.SIGN_IN_REFUSED,
             code,
             f"{who}: the token endpoint does not know the client ({code}). Check client_id and client_secret in the "
             "seed's secrets.",
         )
     if code in _CONSENT_MISSING:
         return SignInError(
-            "consent_missing",
+            RefusalCode.CONSENT_MISSING,
             code,
             f"{who}: the token endpoint misses consent ({code}). Consent again as the seed, with the scope for IMAP.",
         )
     return SignInError(
-        "sign_in_refused", code, f"{who}: the token endpoint refuses the request ({code}). Check imap_token_url."
+        RefusalCode.SIGN_IN_REFUSED,
+        code,
+        f"{who}: the token endpoint refuses the request ({code}). Check imap_token_url.",
     )
 
 

@@ -11,6 +11,7 @@ import httpx
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.mail import Refused
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 _PAUSE_SECONDS = 60.0
 
@@ -20,13 +21,13 @@ class _Meaning:
     """What one error code stands for.
 
     Attributes:
-        code: one of ``errors.REFUSAL_CODES``.
+        code: for a send.
         reason: what is wrong.
         remedy: what to do.
         stops_mailbox: the same answer awaits every further send of the mailbox.
     """
 
-    code: str
+    code: RefusalCode
     reason: str
     remedy: str
     stops_mailbox: bool = True
@@ -43,48 +44,62 @@ _UNBLOCK = "an administrator unblocks the account in Microsoft Defender (restric
 
 # https://learn.microsoft.com/graph/errors, https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 _MEANINGS = {
-    "erroraccessdenied": _Meaning("consent_missing", "the application may not do this in the mailbox", _GRANT),
-    "authorization_requestdenied": _Meaning("consent_missing", "the application lacks the permission", _GRANT),
+    "erroraccessdenied": _Meaning(
+        RefusalCode.CONSENT_MISSING, "the application may not do this in the mailbox", _GRANT
+    ),
+    "authorization_requestdenied": _Meaning(
+        RefusalCode.CONSENT_MISSING, "the application lacks the permission", _GRANT
+    ),
     "errorsendasdenied": _Meaning(
-        "from_not_allowed",
+        RefusalCode.FROM_NOT_ALLOWED,
         "the mailbox may not send as this From address",
         "make it an alias of the mailbox, or grant Send As",
         stops_mailbox=False,
     ),
-    "errormessagesubmissionblocked": _Meaning("daily_limit", "Microsoft has blocked its sending", _UNBLOCK),
+    "errormessagesubmissionblocked": _Meaning(RefusalCode.DAILY_LIMIT, "Microsoft has blocked its sending", _UNBLOCK),
     "errorexceededmessagelimit": _Meaning(
-        "daily_limit", "it has sent as much as Exchange lets it in a day", "nothing is sent before tomorrow"
+        RefusalCode.DAILY_LIMIT, "it has sent as much as Exchange lets it in a day", "nothing is sent before tomorrow"
     ),
-    "errorquotaexceeded": _Meaning("daily_limit", "the mailbox is full", "empty it, or give it more room"),
+    "errorquotaexceeded": _Meaning(RefusalCode.DAILY_LIMIT, "the mailbox is full", "empty it, or give it more room"),
     "errormessagesizeexceeded": _Meaning(
-        "message_rejected",
+        RefusalCode.MESSAGE_REJECTED,
         "the message is larger than Exchange takes",
         "make the template smaller",
         stops_mailbox=False,
     ),
     "errorinvalidrecipients": _Meaning(
-        "message_rejected", "Exchange does not take the recipient", "check the seed's address", stops_mailbox=False
+        RefusalCode.MESSAGE_REJECTED,
+        "Exchange does not take the recipient",
+        "check the seed's address",
+        stops_mailbox=False,
     ),
     "invalidinternetmessageheader": _Meaning(
-        "message_rejected", "Exchange does not take a header", "report it: this is a defect", stops_mailbox=False
+        RefusalCode.MESSAGE_REJECTED,
+        "Exchange does not take a header",
+        "report it: this is a defect",
+        stops_mailbox=False,
     ),
-    "errorinvaliduser": _Meaning("mailbox_unknown", "the tenant knows no such user", _FIND_MAILBOX),
-    "errornonexistentmailbox": _Meaning("mailbox_unknown", _NO_MAILBOX, _LICENCE),
+    "errorinvaliduser": _Meaning(RefusalCode.MAILBOX_UNKNOWN, "the tenant knows no such user", _FIND_MAILBOX),
+    "errornonexistentmailbox": _Meaning(RefusalCode.MAILBOX_UNKNOWN, _NO_MAILBOX, _LICENCE),
     "mailboxnotenabledforrestapi": _Meaning(
-        "mailbox_unknown", "the mailbox is on premises, inactive or without a licence", _LICENCE
+        RefusalCode.MAILBOX_UNKNOWN, "the mailbox is on premises, inactive or without a licence", _LICENCE
     ),
-    "mailboxnotsupportedforrestapi": _Meaning("mailbox_unknown", "Graph does not serve this kind of mailbox", _LICENCE),
-    "mailboxnothostedinexchangeonline": _Meaning("mailbox_unknown", _NO_MAILBOX, _LICENCE),
-    "request_resourcenotfound": _Meaning("mailbox_unknown", "the tenant knows no such user", _FIND_MAILBOX),
-    "resourcenotfound": _Meaning("mailbox_unknown", _NO_MAILBOX, _LICENCE),
+    "mailboxnotsupportedforrestapi": _Meaning(
+        RefusalCode.MAILBOX_UNKNOWN, "Graph does not serve this kind of mailbox", _LICENCE
+    ),
+    "mailboxnothostedinexchangeonline": _Meaning(RefusalCode.MAILBOX_UNKNOWN, _NO_MAILBOX, _LICENCE),
+    "request_resourcenotfound": _Meaning(RefusalCode.MAILBOX_UNKNOWN, "the tenant knows no such user", _FIND_MAILBOX),
+    "resourcenotfound": _Meaning(RefusalCode.MAILBOX_UNKNOWN, _NO_MAILBOX, _LICENCE),
     "erroritemnotfound": _Meaning(
-        "provider_down",
+        RefusalCode.PROVIDER_DOWN,
         "what was asked for is not in the mailbox, or not yet on every server",
         "it is looked for again",
         stops_mailbox=False,
     ),
-    "erroraccountdisabled": _Meaning("sign_in_refused", "the account is disabled", "enable it, or take it out"),
-    "erroraccountsuspend": _Meaning("sign_in_refused", "Microsoft has suspended the account", _UNBLOCK),
+    "erroraccountdisabled": _Meaning(
+        RefusalCode.SIGN_IN_REFUSED, "the account is disabled", "enable it, or take it out"
+    ),
+    "erroraccountsuspend": _Meaning(RefusalCode.SIGN_IN_REFUSED, "Microsoft has suspended the account", _UNBLOCK),
 }
 # Said before a call is let in; a server that is busy may have begun it.
 _NOT_LET_IN = frozenset({"applicationthrottled", "mailboxconcurrency", "toomanyrequests"})
@@ -92,8 +107,8 @@ _SLOW_DOWN = _NOT_LET_IN | {"activitylimitreached", "errorserverbusy", "errorexc
 _STATE_GONE = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 
 _BY_STATUS: Mapping[int, _Meaning] = {
-    httpx.codes.FORBIDDEN: _Meaning("consent_missing", "the application may not do this", _GRANT),
-    httpx.codes.NOT_FOUND: _Meaning("mailbox_unknown", "there is no such mailbox", _FIND_MAILBOX),
+    httpx.codes.FORBIDDEN: _Meaning(RefusalCode.CONSENT_MISSING, "the application may not do this", _GRANT),
+    httpx.codes.NOT_FOUND: _Meaning(RefusalCode.MAILBOX_UNKNOWN, "there is no such mailbox", _FIND_MAILBOX),
 }
 
 
@@ -137,17 +152,17 @@ def judge_refusal(response: httpx.Response) -> Refused:
     said = f"Graph: {explain(response)}"
     if error_code(response) == "erroritemnotfound":
         # The draft is gone, or not yet on every server: this call sent nothing, another draft may.
-        return Refused("provider_down", said, retry_after_seconds=_PAUSE_SECONDS)
+        return Refused(RefusalCode.PROVIDER_DOWN, said, retry_after_seconds=_PAUSE_SECONDS)
     if error_code(response) not in _MEANINGS:
         if is_slow_down(response):
             pause = http.retry_after_seconds(response) or _PAUSE_SECONDS
-            return Refused("throttled", said, retry_after_seconds=pause)
+            return Refused(RefusalCode.THROTTLED, said, retry_after_seconds=pause)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             # The token was let go of: the next attempt gets a new one, or learns that there is none.
-            return Refused("sign_in_refused", said, retry_after_seconds=1.0)
+            return Refused(RefusalCode.SIGN_IN_REFUSED, said, retry_after_seconds=1.0)
     meaning = _meaning(response)
     if meaning is None:
-        return Refused("message_rejected", said)
+        return Refused(RefusalCode.MESSAGE_REJECTED, said)
     return Refused(meaning.code, said, stops_mailbox=meaning.stops_mailbox)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.connectors.mail import Scopes
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 READ = frozenset({"Mail.Read"})
 SEND_AND_READ = frozenset({"Mail.ReadWrite", "Mail.Send"})
@@ -83,7 +84,7 @@ def prove_permissions(claims: Claims | None, needed: frozenset[str], who: str) -
     if not claims.is_application:
         if missing:
             raise SignInError(
-                "consent_missing",
+                RefusalCode.CONSENT_MISSING,
                 "scope_missing",
                 f"{who}: Microsoft misses consent. The user has not consented to {missing}; "
                 "let the account sign in again with that permission.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,29 +18,29 @@ class Meaning:
     """What a refusal stands for.
 
     Attributes:
-        code: of ``SignInError``; ``passing`` where the service itself has trouble.
+        code: of ``SignInError``; None where the service itself has trouble.
         reason: what is wrong, as a sentence without its full stop.
         remedy: what to do, as one.
     """
 
-    code: str
+    code: RefusalCode | None
     reason: str
     remedy: str
 
 
 def _revoked(reason: str, remedy: str = "reconnect the mailbox") -> Meaning:
-    return Meaning("token_revoked", reason, remedy)
+    return Meaning(RefusalCode.TOKEN_REVOKED, reason, remedy)
 
 
 def _no_consent(reason: str, remedy: str) -> Meaning:
-    return Meaning("consent_missing", reason, remedy)
+    return Meaning(RefusalCode.CONSENT_MISSING, reason, remedy)
 
 
 def _refused(reason: str, remedy: str) -> Meaning:
-    return Meaning("sign_in_refused", reason, remedy)
+    return Meaning(RefusalCode.SIGN_IN_REFUSED, reason, remedy)
 
 
-_PASSING = Meaning("passing", "Microsoft's sign-in service has trouble", "try later")
+_PASSING = Meaning(None, "Microsoft's sign-in service has trouble", "try later")
 _CONSENT_AGAIN = "let the account sign in again and consent"
 _ADMIN_CONSENT = "an administrator grants the application its permissions in this tenant"
 _MFA = "reconnect the mailbox with its second factor, or exempt the application in Conditional Access"
@@ -159,7 +160,7 @@ MEANINGS: Mapping[int, Meaning] = {
     **dict.fromkeys(
         (50033, 50087, 70012, 80002, 80005, 90006, 90012, 90024, 90025, 90033, 90055, 90090, 90091), _PASSING
     ),
-    50196: Meaning("passing", "Microsoft sees the same request too often (a loop)", "wait some minutes"),
+    50196: Meaning(None, "Microsoft sees the same request too often (a loop)", "wait some minutes"),
 }
 
 # Where the number is not known (https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
@@ -185,9 +186,9 @@ _BY_ERROR: Mapping[str, Meaning] = {
     "server_error": _PASSING,
 }
 _BEGINNINGS = {
-    "token_revoked": "refused the refresh token",
-    "consent_missing": "misses consent",
-    "sign_in_refused": "refused the sign-in",
+    RefusalCode.TOKEN_REVOKED: "refused the refresh token",
+    RefusalCode.CONSENT_MISSING: "misses consent",
+    RefusalCode.SIGN_IN_REFUSED: "refused the sign-in",
 }
 _UNKNOWN = _refused("The sign-in is refused", "look the number up at https://login.microsoftonline.com/error")
 
@@ -206,7 +207,7 @@ def judge_refusal(answer: Mapping[str, Any], who: str) -> SignInError | ReadErro
     numbers = [int(number) for number in answer.get("error_codes") or () if str(number).isdecimal()]
     provider_code = f"AADSTS{numbers[0]}" if numbers else error
     meaning = _meaning(error, str(answer.get("suberror", "")), numbers)
-    if meaning.code == "passing":
+    if meaning.code is None:
         return ReadError("unreachable", f"{who}: {meaning.reason} ({provider_code}); {meaning.remedy}")
     told = f"{who}: Microsoft {_BEGINNINGS[meaning.code]} ({provider_code}). {meaning.reason}; {meaning.remedy}."
     return SignInError(meaning.code, provider_code, told)

@@ -41,6 +41,7 @@ from placement_pipeline.connectors.probe_shapes import build_draft, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 _RETRY_SECONDS = 60.0
 
@@ -69,7 +70,7 @@ class GraphSender:
         except ReadError as error:
             return _not_begun(error)
         if isinstance(drafted, http.NothingWritten):
-            return Refused("provider_down", f"Graph: {drafted.detail}", retry_after_seconds=_RETRY_SECONDS)
+            return Refused(RefusalCode.PROVIDER_DOWN, f"Graph: {drafted.detail}", retry_after_seconds=_RETRY_SECONDS)
         if isinstance(drafted, http.NoAnswer):
             return _draft_unknown(drafted.detail)
         if drafted.is_server_error and not is_slow_down(drafted):
@@ -130,7 +131,7 @@ class GraphSender:
             return _not_begun(error)
         match answer:
             case http.NothingWritten(detail):
-                refusal = Refused("provider_down", f"Graph: {detail}", retry_after_seconds=_RETRY_SECONDS)
+                refusal = Refused(RefusalCode.PROVIDER_DOWN, f"Graph: {detail}", retry_after_seconds=_RETRY_SECONDS)
             case http.NoAnswer(detail):
                 return OutcomeUnknown(f"Graph: {detail}")
             case _ if answer.is_success:
@@ -192,8 +193,8 @@ class GraphSender:
 def _not_begun(error: ReadError) -> Refused:
     """What stopped a call before it was made: nothing went out."""
     if isinstance(error, AppPausedError):
-        return Refused("throttled", str(error), retry_after_seconds=error.pause_seconds)
-    return Refused("provider_down", str(error), retry_after_seconds=_RETRY_SECONDS)
+        return Refused(RefusalCode.THROTTLED, str(error), retry_after_seconds=error.pause_seconds)
+    return Refused(RefusalCode.PROVIDER_DOWN, str(error), retry_after_seconds=_RETRY_SECONDS)
 
 
 def _draft_unknown(detail: str) -> OutcomeUnknown:

@@ -17,6 +17,7 @@ from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.certificate import ClientCertificate
 from placement_pipeline.connectors.microsoft.refusals import judge_refusal
 from placement_pipeline.connectors.sign_in import AccessToken, NotKeptError, TokenSession, TokenSource
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 CONSUMERS = "consumers"
 """The tenant of personal accounts (Outlook.com): app-only access does not reach them."""
@@ -110,7 +111,7 @@ class MicrosoftApp:
             if self._session.last_status not in _TENANT_UNKNOWN:
                 raise unreachable from None
             raise SignInError(
-                "sign_in_refused",
+                RefusalCode.SIGN_IN_REFUSED,
                 "tenant_unknown",
                 f"{who}: Microsoft knows no such tenant; check microsoft_tenant and the authority.",
             ) from None

@@ -24,6 +24,7 @@ from placement_pipeline.connectors.pipedrive.limits import (
 )
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import PipedriveUser
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 NO_CURRENCY = "XXX"
 """ISO 4217's code for no currency, where a deal names none."""
@@ -216,13 +217,13 @@ def _refusal(response: httpx.Response, operation: _Operation) -> ConnectorError:
             )
         case 403 if "scope" in _said(response).lower():
             return SignInError(
-                "consent_missing",
+                RefusalCode.CONSENT_MISSING,
                 str(status),
                 f"Pipedrive: the token has no scope for {operation.what}; use an admin's API token, it has all.",
             )
         case 403:
             return SignInError(
-                "consent_missing",
+                RefusalCode.CONSENT_MISSING,
                 str(status),
                 f"Pipedrive: the token's user may not read {operation.what}; use the API token of an admin.",
             )
@@ -236,7 +237,7 @@ def _refusal(response: httpx.Response, operation: _Operation) -> ConnectorError:
 
 
 def _no_entry(status: int, said: str) -> SignInError:
-    return SignInError("sign_in_refused", str(status), f"Pipedrive: {said}")
+    return SignInError(RefusalCode.SIGN_IN_REFUSED, str(status), f"Pipedrive: {said}")
 
 
 def _is_json(response: httpx.Response) -> bool:

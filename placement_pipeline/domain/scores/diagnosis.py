@@ -15,6 +15,7 @@ from placement_pipeline.domain.scores.scoring import Score
 from placement_pipeline.domain.seeds.missing import Explanation
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.seeds.sent_via import SentVia
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import Placement, ProviderGroup, Route, SyncMode
 
 
@@ -26,7 +27,7 @@ class Case:
         findings: of its domain, From address, tracking hosts and received messages.
         scores: one a provider group.
         placements: latest placement of each probe, by provider group.
-        stop_code: why the test stopped, if it did (one of the refusal codes, ``missing_field``).
+        stop_code: why the test stopped, if it did.
         stop_detail: the same as a sentence.
         sync_mode: how Pipedrive is joined to the mailbox.
         route: who sent.
@@ -37,7 +38,7 @@ class Case:
     findings: Sequence[Finding]
     scores: Sequence[Score]
     placements: Mapping[ProviderGroup, Sequence[Placement]]
-    stop_code: str | None
+    stop_code: RefusalCode | None
     stop_detail: str | None
     sync_mode: SyncMode
     route: Route
@@ -101,26 +102,6 @@ class Diagnosis:
     remedy: str
 
 
-_STOPS = {
-    "token_revoked": (
-        "The mailbox's grant was revoked (password reset or access taken away): it could not send.",
-        "Reconnect the mailbox: the rep signs in again and grants access, then re-test.",
-    ),
-    "consent_missing": (
-        "The application has no permission to send for this mailbox: it could not send.",
-        "Have the tenant's admin grant the scopes the README lists, then re-test.",
-    ),
-    "sign_in_refused": (
-        "The provider refused to sign the mailbox in: it could not send.",
-        "Check the application's secret and the account's state with `placement doctor`, then re-test.",
-    ),
-    "missing_field": (
-        "A merge field of the template has no value for this rep, so nothing was sent.",
-        "Fill the field in the table of mailboxes, then re-test.",
-    ),
-}
-
-
 def diagnose(case: Case) -> list[Diagnosis]:
     """Likely causes, the likeliest first.
 
@@ -158,11 +139,8 @@ _SPF_FAULTS = (
 )
 
 
-def _stopped(code: str, detail: str | None) -> Diagnosis:
-    summary, remedy = _STOPS.get(
-        code, (detail or "The mailbox could not send.", "Run `placement doctor` for this mailbox, then re-test.")
-    )
-    return Diagnosis(code, summary, [{"detail": detail}], remedy)
+def _stopped(code: RefusalCode, detail: str | None) -> Diagnosis:
+    return Diagnosis(code, code.meaning, [{"detail": detail}], code.remedy)
 
 
 def _never_sent(case: Case) -> Diagnosis | None:
@@ -184,7 +162,7 @@ def _never_sent(case: Case) -> Diagnosis | None:
             f"The table says {_SYNC_WORDS[case.sync_mode]}, so Pipedrive cannot send: reconnect the mailbox for "
             "two-way sync under Personal preferences, Email sync, start the sequence, then re-test."
         )
-    return Diagnosis("never_sent", "Pipedrive has sent none of this test's messages.", [], remedy)
+    return Diagnosis(RefusalCode.NEVER_SENT, "Pipedrive has sent none of this test's messages.", [], remedy)
 
 
 _SYNC_WORDS = {SyncMode.SMART_BCC: "Smart BCC", SyncMode.OFF: "that the sync is off"}

@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.connectors.google import errors as gmail_errors
 from placement_pipeline.connectors.mail import OutcomeUnknown, Refused
 from placement_pipeline.connectors.microsoft import errors as graph_errors
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
 def gmail(status: int, reason: str = "", message: str = "") -> Refused | OutcomeUnknown:
@@ -50,7 +50,7 @@ def test_gmail_refusals_are_told_apart(
     refused = gmail(status, reason, "anna@acme.example")
     assert isinstance(refused, Refused)
     assert refused.code == code
-    assert refused.code in REFUSAL_CODES
+    assert refused.code in RefusalCode
     assert refused.stops_mailbox is stops
     assert (refused.retry_after_seconds is not None) is pauses
     assert says in refused.detail
@@ -115,7 +115,7 @@ def test_an_error_page_that_is_not_json_is_still_judged_by_its_status() -> None:
     assert isinstance(refused, Refused)
     assert (refused.code, "html" in refused.detail) == ("message_rejected", False)
     assert graph_errors.judge_refusal(httpx.Response(400, text="<html>")) == Refused(
-        "message_rejected", "Graph: HTTP 400"
+        RefusalCode.MESSAGE_REJECTED, "Graph: HTTP 400"
     )
 
 
@@ -138,7 +138,7 @@ def test_an_error_page_that_is_not_json_is_still_judged_by_its_status() -> None:
 def test_graph_refusals_are_told_apart(status: int, error: str, code: str, stops: bool, pauses: bool) -> None:
     refused = graph(status, error)
     assert refused.code == code
-    assert refused.code in REFUSAL_CODES
+    assert refused.code in RefusalCode
     assert refused.stops_mailbox is stops
     assert (refused.retry_after_seconds is not None) is pauses
     assert "@" not in refused.detail

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.errors import REFUSAL_CODES
 from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.scores.diagnosis import Case, diagnose
 from placement_pipeline.domain.scores.scoring import score_group
 from placement_pipeline.domain.seeds.missing import Explanation
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.seeds.sent_via import SentVia
+from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import CheckStatus, Placement, ProviderGroup, Route, SyncMode
 from placement_pipeline.settings import Scoring
 
@@ -155,18 +155,21 @@ def test_what_is_right_is_never_a_cause(code: str) -> None:
     assert causes(case(code)) == ["unexplained"]
 
 
-@pytest.mark.parametrize("code", [*REFUSAL_CODES, "missing_field", "seed_removed", "month_over", "attempts_exhausted"])
-def test_a_test_that_was_stopped_says_what_stopped_it_first(code: str) -> None:
+@pytest.mark.parametrize("code", RefusalCode)
+def test_a_test_that_was_stopped_says_what_stopped_it_first(code: RefusalCode) -> None:
     unsent = [Placement.NOT_SENT] * 5
     (first, *_) = diagnose(case(gmail=unsent, microsoft=unsent, stop_code=code, stop_detail="What stopped it."))
     assert first.cause == code
     assert first.evidence == [{"detail": "What stopped it."}]
-    assert first.summary
-    assert first.remedy
+    assert (first.summary, first.remedy) == (code.meaning, code.remedy)
+    assert first.summary.endswith(".")
+    assert first.remedy.endswith(".")
 
 
 def test_a_test_that_was_stopped_half_way_still_says_why_the_rest_landed_badly() -> None:
-    judged = case("mailbox_cold", gmail=[*SPAM, Placement.NOT_SENT], stop_code="daily_limit", stop_detail="Limit.")
+    judged = case(
+        "mailbox_cold", gmail=[*SPAM, Placement.NOT_SENT], stop_code=RefusalCode.DAILY_LIMIT, stop_detail="Limit."
+    )
     assert causes(judged) == ["daily_limit", "cold_mailbox"]
 
 
@@ -300,7 +303,7 @@ def test_a_native_send_comes_after_the_cause_and_does_not_explain_it_away() -> N
     st.lists(st.sampled_from(Placement), max_size=6),
     st.lists(st.sampled_from(Placement), max_size=6),
     st.sampled_from(SyncMode),
-    st.none() | st.sampled_from(sorted(REFUSAL_CODES)),
+    st.none() | st.sampled_from(RefusalCode),
     st.sampled_from(Route),
     st.dictionaries(st.sampled_from(SentVia), st.integers(0, 9)),
     st.lists(st.sampled_from(sorted(MISSING_REASONS)), max_size=4),
@@ -310,7 +313,7 @@ def test_every_flagged_test_gets_a_cause_with_a_remedy_and_no_cause_twice(
     gmail: list[Placement],
     microsoft: list[Placement],
     sync_mode: SyncMode,
-    stop_code: str | None,
+    stop_code: RefusalCode | None,
     route: Route,
     sent_via: Mapping[SentVia, int],
     missing: list[str],
