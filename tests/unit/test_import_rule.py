@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "domain": {"domain"},
     "connectors": {"connectors", "domain"},
     "warehouse": {"warehouse", "domain"},
-    "settings": {"domain"},
+    "settings": {"settings", "domain"},
     "stages": {"stages", "connectors", "warehouse", "domain", "settings"},
     "terminal": {"stages", "domain"},
     "defs": {"defs", "stages", "connectors", "warehouse", "domain", "settings"},
@@ -69,7 +69,8 @@ CLOCK = {"now", "utcnow", "today", "fromtimestamp"}
 
 READS_ENVIRONMENT = {
     "warehouse.quality",  # writes it: Great Expectations decides at import whether it reports
-    "settings",
+    "settings.complaints",
+    "settings.loading",
     "cli",
     "demo",
     "serving",

@@ -2,13 +2,16 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from placement_pipeline.domain.words import Placement, ProviderFamily
-from placement_pipeline.settings import Settings, SettingsError, config_path, load_settings, parse_duration
+from placement_pipeline.settings import Settings, SettingsError, config_path, load_settings
+from placement_pipeline.settings.fields import FilePath, Section, parse_duration
 
 SECRET = "hunter2-of-all-places"
 MINIMAL = """
@@ -300,3 +303,31 @@ def test_any_other_text_is_no_duration(text: str) -> None:
         return
     with pytest.raises(ValueError, match="is not a duration; write it as 90s, 15m, 24h or 3d"):
         parse_duration(text)
+
+
+def unmarked(model: type[BaseModel]) -> list[str]:
+    """Fields of a model that hold a path which does not say what it is relative to."""
+    return [
+        f"{model.__name__}.{name}"
+        for name, annotation in get_type_hints(model, include_extras=True).items()
+        if name in model.model_fields
+        and "Path" in re.sub(r"Annotated\[[\w.]*Path, .*?BesideItsFile.*?\]", "", repr(annotation))
+    ]
+
+
+def test_every_path_is_marked_as_relative_to_the_file_it_is_written_in() -> None:
+    models: list[type[BaseModel]] = [Settings, *Section.__subclasses__()]
+    assert len(models) > 15
+    assert [name for model in models for name in unmarked(model)] == []
+
+
+def test_a_path_that_is_not_marked_is_caught() -> None:
+    class Marked(BaseModel):
+        one: FilePath | None = None
+
+    class Bare(BaseModel):
+        one: FilePath
+        other: Path | None = None
+
+    assert unmarked(Marked) == []
+    assert unmarked(Bare) == ["Bare.other"]
