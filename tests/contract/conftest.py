@@ -16,7 +16,7 @@ from placement_pipeline.connectors.google.history import GmailHistoryReader
 from placement_pipeline.connectors.google.seed import GmailSeedReader
 from placement_pipeline.connectors.google.sender import GmailSender
 from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, READ_ONLY, GoogleApp, GoogleGrant
-from placement_pipeline.connectors.google.wire import GmailApi
+from placement_pipeline.connectors.google.wire import GmailApi, GmailWire
 from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.imap.sign_in import refresh_grant
 from placement_pipeline.connectors.mail import SeedReader
@@ -27,7 +27,7 @@ from placement_pipeline.connectors.microsoft.history import GraphHistoryReader
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
 from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, MicrosoftApp
-from placement_pipeline.connectors.microsoft.wire import GraphApi
+from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
@@ -210,27 +210,31 @@ class Doors:
         return self.google_app().user_grant(self.refresh_token(address), who, needed)
 
     def gmail_sender(self, address: str, tokens: GoogleGrant | None = None) -> GmailSender:
-        return GmailSender(self.gmail, tokens or self.google_tokens(address), "mailbox 1", self.meter)
+        return GmailSender(GmailWire(self.gmail, tokens or self.google_tokens(address), "mailbox 1", self.meter))
 
     def gmail_history(self, address: str) -> GmailHistoryReader:
-        return GmailHistoryReader(self.gmail, self.google_tokens(address), "mailbox 1", self.meter)
+        return GmailHistoryReader(GmailWire(self.gmail, self.google_tokens(address), "mailbox 1", self.meter))
 
     def gmail_bounces(self, address: str) -> GmailBounceReader:
-        return GmailBounceReader(self.gmail, self.google_tokens(address), "mailbox 1", self.meter)
+        return GmailBounceReader(GmailWire(self.gmail, self.google_tokens(address), "mailbox 1", self.meter))
 
     def gmail_seed(self, seed_id: str) -> GmailSeedReader:
         who = f"seed {seed_id}"
         tokens = self.google_tokens(self.account(seed_id).address, who, READ_ONLY)
-        return GmailSeedReader(self.gmail, tokens, who, self.meter.branch())
+        return GmailSeedReader(GmailWire(self.gmail, tokens, who, self.meter.branch()))
 
     def graph_sender(self, address: str) -> GraphSender:
-        return GraphSender(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+        return GraphSender(GraphWire(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter))
 
     def graph_history(self, address: str) -> GraphHistoryReader:
-        return GraphHistoryReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+        return GraphHistoryReader(
+            GraphWire(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+        )
 
     def graph_bounces(self, address: str) -> GraphBounceReader:
-        return GraphBounceReader(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+        return GraphBounceReader(
+            GraphWire(self.graph, self.microsoft_app().app_only(), "mailbox 2", address, self.meter)
+        )
 
     def seed(self, seed_id: str, password: str | None = None) -> SeedReader:
         account = self.account(seed_id)
@@ -244,8 +248,10 @@ class Doors:
         account, who = self.account(seed_id), f"seed {seed_id}"
         if account.is_consumer:
             tokens = self.microsoft_app(CONSUMERS).user_grant(account.refresh_token, who)
-            return GraphSeedReader(self.graph, tokens, who, None, self.meter.branch())
-        return GraphSeedReader(self.graph, self.microsoft_app().app_only(), who, account.address, self.meter.branch())
+            return GraphSeedReader(GraphWire(self.graph, tokens, who, None, self.meter.branch()))
+        return GraphSeedReader(
+            GraphWire(self.graph, self.microsoft_app().app_only(), who, account.address, self.meter.branch())
+        )
 
     def imap_seed(self, seed_id: str, sign_in: str | TokenSource | None = None) -> ImapSeedReader:
         account, ends = self.account(seed_id), self.sandbox.endpoints

@@ -9,9 +9,7 @@ from email.policy import compat32
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after
-from placement_pipeline.connectors.google.sign_in import GoogleGrant
-from placement_pipeline.connectors.google.wire import GmailApi, GmailWire, moment_of
-from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.google.wire import GmailWire, moment_of
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.bounces import NOTICE_SENDERS
 
@@ -23,14 +21,11 @@ class GmailBounceReader:
     """Reads the notices in one mailbox; nothing is marked as read.
 
     Args:
-        api: the API.
-        tokens: of the mailbox; scope gmail.readonly.
-        who: how messages call the mailbox.
-        meter: counts the calls.
+        wire: bound to the mailbox; scope gmail.readonly.
     """
 
-    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
-        self._wire = GmailWire(api, tokens, who, meter)
+    def __init__(self, wire: GmailWire) -> None:
+        self._wire = wire
         self._gate = asyncio.Semaphore(_GETS_AT_ONCE)
 
     async def read_bounces(self, since: datetime) -> list[bytes]:

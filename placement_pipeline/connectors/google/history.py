@@ -6,9 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.google import query
-from placement_pipeline.connectors.google.sign_in import GoogleGrant
-from placement_pipeline.connectors.google.wire import PAGE, GmailApi, GmailWire, moment_of
-from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of
 from placement_pipeline.domain.audit.history import LATE, RECENT, SentHistory
 
 # In 90 days a mailbox sends some hundred messages; what sends tens of thousands is warm whatever the number.
@@ -27,14 +25,11 @@ class GmailHistoryReader:
     mailbox, of the 6,000 a minute it has. ``resultSizeEstimate`` is not used: it is a guess.
 
     Args:
-        api: the API.
-        tokens: of the mailbox; scope gmail.readonly.
-        who: how messages call the mailbox.
-        meter: counts the calls.
+        wire: bound to the mailbox; scope gmail.readonly.
     """
 
-    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
-        self._wire = GmailWire(api, tokens, who, meter)
+    def __init__(self, wire: GmailWire) -> None:
+        self._wire = wire
 
     async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
         """As ``mail.HistoryReader.read_sent``."""

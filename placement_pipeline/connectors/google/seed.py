@@ -15,10 +15,8 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import told_of_the_seed
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, from_any_of
-from placement_pipeline.connectors.google.sign_in import GoogleGrant
-from placement_pipeline.connectors.google.wire import PAGE, GmailApi, GmailWire, moment_of
+from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of
 from placement_pipeline.connectors.mail import Cursor, Envelope, Location, Reading, Scopes, SeedNotebook, SeenMessage
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import read_header
@@ -46,18 +44,15 @@ class GmailSeedReader:
     from the mailbox's history (2 units a page). So a sweep that finds nothing costs 7 units.
 
     Args:
-        api: the API.
-        tokens: of the mailbox; scope gmail.readonly.
-        who: how messages call the seed.
-        meter: counts the calls.
+        wire: bound to the seed; scope gmail.readonly.
 
     Attributes:
-        meter: as given.
+        meter: of the wire.
     """
 
-    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
-        self.meter = meter
-        self._wire = GmailWire(api, tokens, who, meter)
+    def __init__(self, wire: GmailWire) -> None:
+        self.meter = wire.meter
+        self._wire = wire
         self._gate = asyncio.Semaphore(_GETS_AT_ONCE)
 
     async def prove(self) -> str:

@@ -14,8 +14,7 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.google.errors import judge_failure
 from placement_pipeline.connectors.google.query import addressed, after
-from placement_pipeline.connectors.google.sign_in import GoogleGrant
-from placement_pipeline.connectors.google.wire import GmailApi, GmailWire, header_values
+from placement_pipeline.connectors.google.wire import GmailWire, header_values
 from placement_pipeline.connectors.mail import (
     Accepted,
     CannotTell,
@@ -28,7 +27,6 @@ from placement_pipeline.connectors.mail import (
     Scopes,
     SendOutcome,
 )
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_email, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
@@ -42,14 +40,11 @@ class GmailSender:
     """A rep's mailbox at Google, as something that sends (``mail.Sender``).
 
     Args:
-        api: the API.
-        tokens: of the mailbox; scopes gmail.send, and gmail.readonly for ``look_up``.
-        who: how messages call the mailbox.
-        meter: counts the calls.
+        wire: bound to the mailbox; scopes gmail.send, and gmail.readonly for ``look_up``.
     """
 
-    def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
-        self._wire = GmailWire(api, tokens, who, meter)
+    def __init__(self, wire: GmailWire) -> None:
+        self._wire = wire
 
     async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
         """As ``mail.Sender.send``; Gmail's send has no draft, so ``keep_draft`` is not called."""

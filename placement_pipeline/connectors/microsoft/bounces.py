@@ -11,16 +11,13 @@ from typing import Any
 import httpx
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.wire import (
-    GraphApi,
     GraphWire,
     message_path,
     moment_text,
     read_header,
     sender_of,
 )
-from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.bounces import is_notice_sender
 
@@ -32,15 +29,11 @@ class GraphBounceReader:
     """A rep's mailbox at Microsoft, as something that is told what could not be delivered (``mail.BounceReader``).
 
     Args:
-        api: the API.
-        tokens: app-only, or of the mailbox's own user; Mail.Read.
-        who: how messages call the mailbox.
-        address: of the mailbox for an app-only token; None where the token is the user's own.
-        meter: counts the calls.
+        wire: bound to the mailbox; Mail.Read.
     """
 
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
-        self._wire = GraphWire(api, tokens, who, address, meter)
+    def __init__(self, wire: GraphWire) -> None:
+        self._wire = wire
 
     async def read_bounces(self, since: datetime) -> list[bytes]:
         """As ``mail.BounceReader.read_bounces``: of the inbox, by who writes and as what; no other mail is opened."""

@@ -8,14 +8,11 @@ from contextlib import aclosing
 from datetime import datetime
 
 from placement_pipeline.connectors import http
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.wire import (
-    GraphApi,
     GraphWire,
     moment_text,
     read_moment,
 )
-from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain.audit.history import LATE, RECENT, SentHistory
 
 _COUNT_STOPS_AT = 5000
@@ -28,15 +25,11 @@ class GraphHistoryReader:
     """A rep's mailbox at Microsoft, as something with a past (``mail.HistoryReader``).
 
     Args:
-        api: the API.
-        tokens: app-only, or of the mailbox's own user; Mail.Read.
-        who: how messages call the mailbox.
-        address: of the mailbox for an app-only token; None where the token is the user's own.
-        meter: counts the calls.
+        wire: bound to the mailbox; Mail.Read.
     """
 
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
-        self._wire = GraphWire(api, tokens, who, address, meter)
+    def __init__(self, wire: GraphWire) -> None:
+        self._wire = wire
 
     async def read_sent(self, now: datetime, is_ours: Callable[[str], bool]) -> SentHistory:
         """As ``mail.HistoryReader.read_sent``: ids and moments of 90 days, then the ends of the folder.

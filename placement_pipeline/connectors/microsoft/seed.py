@@ -22,11 +22,9 @@ from placement_pipeline.connectors.mail import (
     SeedNotebook,
     SeenMessage,
 )
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.errors import explain, is_state_gone
 from placement_pipeline.connectors.microsoft.permissions import READ, judge, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
-    GraphApi,
     GraphWire,
     found,
     message_path,
@@ -36,7 +34,6 @@ from placement_pipeline.connectors.microsoft.wire import (
     sender_of,
 )
 from placement_pipeline.connectors.probe_shapes import read_token
-from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
@@ -69,19 +66,15 @@ class GraphSeedReader:
     not seen, or one that has left its folder. Ids survive a move.
 
     Args:
-        api: the API.
-        tokens: app-only, or of the seed's own user (Outlook.com has no other); Mail.Read.
-        who: how messages call the seed.
-        address: of the seed for an app-only token; None where the token is the user's own.
-        meter: counts the calls.
+        wire: bound to the seed; Mail.Read.
 
     Attributes:
-        meter: the same.
+        meter: of the wire.
     """
 
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
-        self.meter = meter
-        self._wire = GraphWire(api, tokens, who, address, meter)
+    def __init__(self, wire: GraphWire) -> None:
+        self.meter = wire.meter
+        self._wire = wire
 
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
         """As ``mail.SeedReader.sweep``. The cursor: a delta link for each folder, and ids of well-known folders."""

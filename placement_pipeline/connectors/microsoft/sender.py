@@ -26,19 +26,16 @@ from placement_pipeline.connectors.mail import (
     Scopes,
     SendOutcome,
 )
-from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_refusal
 from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     AppPausedError,
-    GraphApi,
     GraphWire,
     found,
     message_path,
     moment_text,
 )
 from placement_pipeline.connectors.probe_shapes import build_draft, read_token
-from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.domain.sends.refusals import RefusalCode
@@ -53,15 +50,11 @@ class GraphSender:
     happens to that call, the id tells later whether the message went out.
 
     Args:
-        api: the API.
-        tokens: app-only, or of the mailbox's own user; Mail.ReadWrite and Mail.Send.
-        who: how messages call the mailbox.
-        address: of the mailbox for an app-only token; None where the token is the user's own.
-        meter: counts the calls.
+        wire: bound to the mailbox; Mail.ReadWrite and Mail.Send.
     """
 
-    def __init__(self, api: GraphApi, tokens: TokenSource, who: str, address: str | None, meter: Meter) -> None:
-        self._wire = GraphWire(api, tokens, who, address, meter)
+    def __init__(self, wire: GraphWire) -> None:
+        self._wire = wire
 
     async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
         """As ``mail.Sender.send``."""

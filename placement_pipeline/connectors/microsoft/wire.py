@@ -112,7 +112,7 @@ class GraphWire:
         self.who = who
         self.api = api
         self._tokens = tokens
-        self._meter = meter
+        self.meter = meter
         self._root = f"{api.endpoint}/users/{quote(address)}" if address else f"{api.endpoint}/me"
 
     async def read(
@@ -219,7 +219,7 @@ class GraphWire:
         )
 
     def _tally(self, operation: str) -> Callable[[], AbstractContextManager[None]]:
-        return lambda: self._meter.timed("graph", operation)
+        return lambda: self.meter.timed("graph", operation)
 
 
 def found(response: httpx.Response, who: str) -> dict[str, Any]:

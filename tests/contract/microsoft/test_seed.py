@@ -14,7 +14,7 @@ from placement_pipeline.connectors.mail import Cursor, Location, Reading, Scopes
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft import seed as graph_seed
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
-from placement_pipeline.connectors.microsoft.wire import GraphApi
+from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.microsoft import delta as graph_delta
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
@@ -117,7 +117,9 @@ async def test_an_outlook_com_seed_is_read_with_its_own_users_token(doors: Doors
 
 async def test_app_only_access_does_not_reach_an_outlook_com_seed(doors: Doors) -> None:
     address = doors.account("outlook-01").address
-    reader = GraphSeedReader(doors.graph, doors.microsoft_app().app_only(), "seed outlook-01", address, Meter())
+    reader = GraphSeedReader(
+        GraphWire(doors.graph, doors.microsoft_app().app_only(), "seed outlook-01", address, Meter())
+    )
     with pytest.raises(SeedReadError, match=r"the tenant knows no such user; .*refresh token of its own") as caught:
         await reader.sweep(SINCE, None, Notes())
     assert caught.value.code == "refused"
@@ -474,7 +476,7 @@ async def test_a_seed_whose_user_consented_to_too_much_is_told(
     account = doors.account("m365-01")
     monkeypatch.setitem(sandbox.microsoft.consents, account.address, frozenset({"Mail.ReadWrite", "User.Read"}))
     tokens = doors.microsoft_app().user_grant(account.refresh_token, "seed m365-01")
-    reader = GraphSeedReader(doors.graph, tokens, "seed m365-01", None, Meter())
+    reader = GraphSeedReader(GraphWire(doors.graph, tokens, "seed m365-01", None, Meter()))
     assert await reader.prove() == "the inbox opens"
     assert await reader.scopes() == Scopes((), ("Mail.ReadWrite",))
 

@@ -25,6 +25,7 @@ from placement_pipeline.connectors.mail import (
 )
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.sender import GraphSender
+from placement_pipeline.connectors.microsoft.wire import GraphWire
 from placement_pipeline.sandbox.server import Sandbox
 from tests.contract.conftest import MIA, REVOKED_MICROSOFT, Doors, Drafts, any_draft, no_draft, probe_to
 
@@ -226,7 +227,7 @@ async def test_a_mailbox_graph_does_not_know_is_refused_for_good(doors: Doors) -
 
 async def test_a_revoked_grant_stops_before_anything_is_drafted(doors: Doors) -> None:
     tokens = doors.microsoft_app().user_grant(doors.refresh_token(REVOKED_MICROSOFT), "mailbox 5")
-    sender, before = GraphSender(doors.graph, tokens, "mailbox 5", None, Meter()), doors.calls(CREATE)
+    sender, before = GraphSender(GraphWire(doors.graph, tokens, "mailbox 5", None, Meter())), doors.calls(CREATE)
     with pytest.raises(SignInError, match=r"^mailbox 5: Microsoft refused the refresh token") as caught:
         await sender.send(probe_to("m365-01", REVOKED_MICROSOFT), no_draft)
     assert (caught.value.code, caught.value.provider_code) == ("token_revoked", "AADSTS50173")
@@ -235,7 +236,7 @@ async def test_a_revoked_grant_stops_before_anything_is_drafted(doors: Doors) ->
 
 async def test_a_users_own_token_sends_too(doors: Doors) -> None:
     tokens = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4")
-    sender = GraphSender(doors.graph, tokens, "mailbox 4", None, Meter())
+    sender = GraphSender(GraphWire(doors.graph, tokens, "mailbox 4", None, Meter()))
     assert isinstance(await sender.send(probe_to("m365-01", MIA), any_draft), Accepted)
 
 
@@ -334,7 +335,7 @@ async def test_a_user_who_has_not_consented_to_sending_is_told_so(
 ) -> None:
     monkeypatch.setitem(sandbox.microsoft.consents, MIA, frozenset({"Mail.ReadWrite", "Contacts.Read"}))
     tokens = doors.microsoft_app().user_grant(doors.refresh_token(MIA), "mailbox 4")
-    sender = GraphSender(doors.graph, tokens, "mailbox 4", None, Meter())
+    sender = GraphSender(GraphWire(doors.graph, tokens, "mailbox 4", None, Meter()))
     with pytest.raises(SignInError, match=r"^mailbox 4: Microsoft misses consent.*Mail\.Send") as caught:
         await sender.prove()
     assert caught.value.code == "consent_missing"

@@ -7,7 +7,7 @@ import pytest
 
 from placement_pipeline.connectors import http
 from placement_pipeline.settings import Settings
-from placement_pipeline.stages import access as access_module
+from placement_pipeline.stages import microsoft_access
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import utc_now
 
@@ -43,7 +43,7 @@ class RecordingApp:
 async def test_a_microsoft_seed_may_live_in_a_tenant_of_its_own(
     family: str, secret: dict[str, str], asked: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access_module, "MicrosoftApp", RecordingApp)
+    monkeypatch.setattr(microsoft_access, "MicrosoftApp", RecordingApp)
     monkeypatch.setattr(RecordingApp, "asked", [], raising=False)
     settings = Settings.model_validate(
         {

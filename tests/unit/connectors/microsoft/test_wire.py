@@ -59,7 +59,7 @@ async def pages(next_link: str) -> tuple[list[Any], list[httpx.Request]]:
 
 async def send(answers: Callable[[httpx.Request], httpx.Response]) -> Any:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answers)) as client:
-        sender = GraphSender(GraphApi(ENDPOINT, client), tokens(), "mailbox 1", None, Meter())
+        sender = GraphSender(GraphWire(GraphApi(ENDPOINT, client), tokens(), "mailbox 1", None, Meter()))
         return await sender.send(PROBE, any_draft)
 
 
