@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from placement_pipeline.by_hand import commands as cli_audits
 from placement_pipeline.connectors.errors import ConnectorError, InputError
-from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
+from placement_pipeline.domain.words import Route, Scope, TestReason, TestState, Variant
 from placement_pipeline.settings import SettingsError, config_path, load_settings
 from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
 
@@ -138,7 +138,7 @@ def open_manual_tests(
             "config": {
                 "scope": Scope.LISTED.value,
                 "mailboxes": sorted(chosen),  # ids: Dagster keeps a run's configuration
-                "reason": Reason.MANUAL.value,
+                "reason": TestReason.MANUAL.value,
                 "variant": variant.value,
                 **({"route": route.value} if route else {}),
             }

@@ -28,7 +28,7 @@ from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.definitions import defs
 from placement_pipeline.defs.instance import failures, open_instance, run_job
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.domain.words import Reason, Route, Scope, SendState, TestState
+from placement_pipeline.domain.words import Route, Scope, SendState, TestReason, TestState
 from placement_pipeline.sandbox.world.file import WorldError, load_world
 from placement_pipeline.serving import ended_by_signals, serve
 from placement_pipeline.settings import load_settings
@@ -119,7 +119,7 @@ class _Demo:
         self._follow(place)
         month = place.this_month
         self._console.print(sheet_table(read_sheet(place, month), month))
-        if self._count_tests(place, Reason.RETEST) == 0:
+        if self._count_tests(place, TestReason.RETEST) == 0:
             self._compare_routes(place)
             self._fix_and_retest(place)
         rows = read_sheet(place, month)
@@ -225,7 +225,7 @@ class _Demo:
         if not result.success:
             raise _RunFailedError("; ".join(failures(result)) or f"{job_name} failed; see the run in the UI")
 
-    def _count_tests(self, place: Workplace, reason: Reason | None = None, state: TestState | None = None) -> int:
+    def _count_tests(self, place: Workplace, reason: TestReason | None = None, state: TestState | None = None) -> int:
         with place.engine.begin() as connection:
             tests = plan.load_tests(connection, month=place.this_month, state=state)
         return sum(reason is None or test.reason is reason for test in tests)

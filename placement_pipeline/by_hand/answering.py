@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import IO
 
-Answer = Callable[[int, bytes], Awaitable[str]]
+AnswerLine = Callable[[int, bytes], Awaitable[str]]
 
 MAX_LINE_BYTES = 64 * 1024
 
 
-async def answer_lines(source: IO[bytes], answer: Answer, write: Callable[[str], object], at_once: int = 100) -> None:
+async def answer_lines(
+    source: IO[bytes], answer: AnswerLine, write: Callable[[str], object], at_once: int = 100
+) -> None:
     """Answer each line of a stream, in the order in which the answers are ready.
 
     Args:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from placement_pipeline.by_hand.requests import AddressRequest, SpfRequest
 from placement_pipeline.connectors.dns.resolver import DnsResolver
-from placement_pipeline.domain.audit.message import Envelope, ReceivedMessage, audit_message
-from placement_pipeline.domain.audit.report import ADDRESS_CHECKS, MESSAGE_CHECKS, Report
-from placement_pipeline.domain.audit.sender import Sender, audit_sender
+from placement_pipeline.domain.audit.message import DeliveryEnvelope, ReceivedMessage, audit_message
+from placement_pipeline.domain.audit.report import ADDRESS_CHECKS, MESSAGE_CHECKS, AuditReport
+from placement_pipeline.domain.audit.sender import SendingAddress, audit_sender
 from placement_pipeline.domain.auth.mx import guess_provider
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.results import SpfResult
@@ -35,17 +35,17 @@ class HandAuditor:
         self._resolver = resolver
         self._lists = lists
 
-    async def audit_address(self, request: AddressRequest) -> Report:
+    async def audit_address(self, request: AddressRequest) -> AuditReport:
         """What DNS says of a sending address, and of the host its links go through."""
         resolver = _Patient(self._resolver)
         providers = request.providers or await _find_providers(request.domain, resolver)
-        sender = Sender(request.domain, providers, local_part=request.local_part, selectors=request.selectors)
+        sender = SendingAddress(request.domain, providers, local_part=request.local_part, selectors=request.selectors)
         findings = await audit_sender(sender, resolver)
         if request.tracking_host:
             findings += await audit_tracking_host(request.tracking_host, request.domain, resolver, self._lists)
-        return Report(request.id, request.address, ADDRESS_CHECKS, findings)
+        return AuditReport(request.id, request.address, ADDRESS_CHECKS, findings)
 
-    async def inspect(self, name: str, raw: bytes, authserv_id: str | None, envelope: Envelope) -> Report:
+    async def inspect(self, name: str, raw: bytes, authserv_id: str | None, envelope: DeliveryEnvelope) -> AuditReport:
         """What a received message shows.
 
         Args:
@@ -58,7 +58,7 @@ class HandAuditor:
             raw, name, received_at=received_at(read_header(raw)), authserv_id=authserv_id, envelope=envelope
         )
         audit = await audit_message(message, _Patient(self._resolver))
-        return Report(name, name, MESSAGE_CHECKS, audit.findings)
+        return AuditReport(name, name, MESSAGE_CHECKS, audit.findings)
 
     async def check_spf(self, request: SpfRequest) -> SpfResult:
         """The result of RFC 7208 for one identity."""

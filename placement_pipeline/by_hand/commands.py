@@ -18,15 +18,15 @@ from placement_pipeline.by_hand.answering import answer_lines
 from placement_pipeline.by_hand.auditor import HandAuditor, open_auditor
 from placement_pipeline.by_hand.requests import (
     LineError,
-    read_address,
-    read_address_line,
-    read_envelope,
+    ask_of_address,
+    ask_of_address_line,
+    known_delivery,
     read_spf,
     read_spf_line,
 )
 from placement_pipeline.by_hand.tables import report_table
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.domain.audit.report import Report
+from placement_pipeline.domain.audit.report import AuditReport
 from placement_pipeline.domain.message import MAX_MESSAGE_BYTES
 
 STANDARD_INPUT = "-"
@@ -59,12 +59,12 @@ def audit(
     known = {"provider": provider, "selectors": tuple(selector or ()), "tracking_host": tracking_host}
 
     async def answer(auditor: HandAuditor, number: int, line: bytes) -> str:
-        return _line(await auditor.audit_address(read_address_line(number, line, known)))
+        return _line(await auditor.audit_address(ask_of_address_line(number, line, known)))
 
     if STANDARD_INPUT in addresses:
         _answer_standard_input(nameserver, addresses, answer)
         return
-    requests = [read_address(one, provider, tuple(selector or ()), tracking_host) for one in addresses]
+    requests = [ask_of_address(one, provider, tuple(selector or ()), tracking_host) for one in addresses]
     _show(nameserver, as_json, [lambda auditor, one=one: auditor.audit_address(one) for one in requests])  # type: ignore[misc]
 
 
@@ -83,7 +83,7 @@ def inspect(
 
     Without --ip, the envelope is read from the receiver's own header lines.
     """
-    envelope = read_envelope(ip, mail_from, helo)
+    envelope = known_delivery(ip, mail_from, helo)
     read = [(name, _read_message(name)) for name in messages]
     _show(
         nameserver,
@@ -125,7 +125,7 @@ def spf(
 
 
 def _show(
-    nameservers: Sequence[str] | None, as_json: bool, asked: Sequence[Callable[[HandAuditor], Awaitable[Report]]]
+    nameservers: Sequence[str] | None, as_json: bool, asked: Sequence[Callable[[HandAuditor], Awaitable[AuditReport]]]
 ) -> None:
     """Print each report as it is ready: a table, or with ``--json`` a line."""
     # As wide as the terminal, or as a page where there is none.
@@ -193,7 +193,7 @@ def _read_message(name: str) -> bytes:
     return raw
 
 
-def _line(report: Report) -> str:
+def _line(report: AuditReport) -> str:
     return json.dumps(report.as_json())
 
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeVar
 
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.domain.audit.message import Envelope
+from placement_pipeline.domain.audit.message import DeliveryEnvelope
 from placement_pipeline.domain.names import is_dns_name, normalize_domain
 from placement_pipeline.domain.words import MailProvider
 
@@ -65,7 +65,7 @@ class LineError(InputError):
         self.id = line_id
 
 
-def read_address(
+def ask_of_address(
     address: str,
     provider: str | None = None,
     selectors: Sequence[str] = (),
@@ -92,20 +92,20 @@ def read_address(
     )
 
 
-def read_address_line(number: int, line: bytes, known: Mapping[str, Any]) -> AddressRequest:
+def ask_of_address_line(number: int, line: bytes, known: Mapping[str, Any]) -> AddressRequest:
     """Read a line: an address, or ``{"id", "address", "provider", "selectors", "tracking_host"}``.
 
     Args:
         number: of the line, from 1; its id where it has none of its own and no address.
         line: UTF-8.
-        known: what holds for lines that do not say otherwise: arguments of ``read_address``.
+        known: what holds for lines that do not say otherwise: arguments of ``ask_of_address``.
 
     Raises:
         LineError: the line is neither.
     """
     text = _decode(number, line)
     if not text.lstrip().startswith("{"):
-        return _told(str(number), lambda: read_address(text, **known))
+        return _told(str(number), lambda: ask_of_address(text, **known))
     values = _read_object(number, text, {"id", "address", "provider", "selectors", "tracking_host"})
     line_id = _id_of(values, number, "address")
     selectors = values.get("selectors") or list(known.get("selectors", ()))
@@ -113,7 +113,7 @@ def read_address_line(number: int, line: bytes, known: Mapping[str, Any]) -> Add
         raise LineError(line_id, 'selectors: write a list of names, ["s1", "s2"]')
     texts = {name: _text(values, name, line_id) or known.get(name) for name in ("provider", "tracking_host")}
     address = _text(values, "address", line_id) or ""
-    return _told(line_id, lambda: read_address(address, selectors=selectors, request_id=line_id, **texts))
+    return _told(line_id, lambda: ask_of_address(address, selectors=selectors, request_id=line_id, **texts))
 
 
 def read_spf(ip: str, mail_from: str, helo: str = "", request_id: Id = "") -> SpfRequest:
@@ -128,13 +128,13 @@ def read_spf(ip: str, mail_from: str, helo: str = "", request_id: Id = "") -> Sp
     return SpfRequest(request_id, client, mail_from.strip(), helo.strip())
 
 
-def read_envelope(ip: str | None, mail_from: str | None, helo: str | None) -> Envelope:
+def known_delivery(ip: str | None, mail_from: str | None, helo: str | None) -> DeliveryEnvelope:
     """What someone knows of a delivery; what is not given is left open.
 
     Raises:
         InputError: the IP address is none.
     """
-    return Envelope(None if ip is None else _read_ip(ip), mail_from, helo)
+    return DeliveryEnvelope(None if ip is None else _read_ip(ip), mail_from, helo)
 
 
 def read_spf_line(number: int, line: bytes) -> SpfRequest:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from placement_pipeline.domain.audit.report import Report
+from placement_pipeline.domain.audit.report import AuditReport
 from placement_pipeline.domain.findings import JSON, REASONS, Finding
 from placement_pipeline.domain.words import CheckStatus
 
@@ -21,7 +21,7 @@ _RECORD_CHARS = 200
 _SHOWN_EVIDENCE = ("record", "records", "asked", "signatures", "results", "weight", "hosts", "answers", "zone")
 
 
-def report_table(report: Report) -> RenderableType:
+def report_table(report: AuditReport) -> RenderableType:
     """A report: one line for each finding, its evidence below it, and what to do."""
     table = Table(title=Text(report.subject), title_justify="left", show_lines=True)
     table.add_column("Check", no_wrap=True)
@@ -42,7 +42,7 @@ def report_table(report: Report) -> RenderableType:
     return Group(table, _summary(report))
 
 
-def _summary(report: Report) -> Text:
+def _summary(report: AuditReport) -> Text:
     asked = [check for check in report.checks if report.of(check)]
     parts: list[str | tuple[str, str]] = []
     for check in asked:

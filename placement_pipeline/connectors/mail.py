@@ -66,13 +66,13 @@ class ProvenUnsent:
 
 
 @dataclass(frozen=True, slots=True)
-class CannotTell:
+class LookUpFailed:
     """The look-up itself failed."""
 
     detail: str
 
 
-LookUp = FoundSent | ProvenUnsent | CannotTell
+LookUp = FoundSent | ProvenUnsent | LookUpFailed
 
 
 KeepDraft = Callable[[str], Awaitable[None]]
@@ -204,7 +204,7 @@ class SeenMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class SeedEnvelope:
     """What a sweep knows of a message before it decides to fetch the whole of it."""
 
     token: str | None
@@ -218,7 +218,7 @@ Cursor = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SweepReading:
     """How far one sweep came.
 
     Attributes:
@@ -243,7 +243,7 @@ class SeedNotebook(Protocol):
         """Of these messages, those that an earlier sweep has kept, with where they lay last."""
         ...
 
-    def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+    def are_ours(self, envelopes: Sequence[SeedEnvelope]) -> Sequence[bool]:
         """Says of each new message whether it is a probe of ours, and so the whole of it is wanted."""
         ...
 
@@ -268,7 +268,7 @@ class SeedReader(Protocol):
 
     meter: Meter
 
-    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         """Write down every probe that is new or has moved since the sweep which gave the cursor.
 
         Probes are kept some at a time, so that memory stays flat; whatever interrupts a

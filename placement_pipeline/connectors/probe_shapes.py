@@ -69,7 +69,7 @@ def read_token(value: str | None) -> str | None:
     return value if is_token(value) else None
 
 
-def read_address(value: str | None) -> str | None:
+def read_author(value: str | None) -> str | None:
     """The first address of a From header, lower case."""
     return parseaddr(value or "")[1].lower() or None
 

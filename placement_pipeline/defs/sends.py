@@ -12,7 +12,7 @@ from placement_pipeline.defs.reporting import MONTH_OVER, report
 from placement_pipeline.defs.resources import PlacementResource, run_stage
 from placement_pipeline.defs.roster import rep_roster
 from placement_pipeline.domain.sends.plan import Request
-from placement_pipeline.domain.words import Reason, Route, Scope, Variant
+from placement_pipeline.domain.words import Route, Scope, TestReason, Variant
 from placement_pipeline.stages.crm import waiting_note
 from placement_pipeline.stages.planning import plan_month, resolve_mailboxes
 from placement_pipeline.stages.sending import drain_outbox
@@ -32,7 +32,7 @@ class TestRequest(dg.Config):
     )
     mailboxes: list[str] = Field(default=[], description="mailbox ids or addresses, for the scope listed")
     reason: str = Field(
-        default=Reason.MANUAL.value, description=f"why, for the scopes listed and all: {', '.join(Reason)}"
+        default=TestReason.MANUAL.value, description=f"why, for the scopes listed and all: {', '.join(TestReason)}"
     )
     variant: str = Field(
         default=Variant.AS_SENT.value, description=f"what of the real mail the probes carry: {', '.join(Variant)}"
@@ -49,7 +49,7 @@ class TestRequest(dg.Config):
         return Request(
             scope=_word(Scope, "scope", self.scope),
             listed=listed,
-            reason=_word(Reason, "reason", self.reason),
+            reason=_word(TestReason, "reason", self.reason),
             variant=_word(Variant, "variant", self.variant),
             route=_word(Route, "route", self.route) if self.route else None,
             request_key=self.request_key or run_id,

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from placement_pipeline.domain.reasons import REASONS, ReasonCode
+from placement_pipeline.domain.reasons import REASONS, FindingReason
 from placement_pipeline.domain.words import CheckStatus
 
 __all__ = [
-    "JSON", "REASONS", "Finding", "ReasonCode", "SubjectKind", "clean_evidence", "make_finding", "worst_status",
+    "JSON", "REASONS", "Finding", "FindingReason", "SubjectKind", "clean_evidence", "make_finding", "worst_status",
 ]  # fmt: skip
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
@@ -96,7 +96,7 @@ def worst_status(findings: Sequence[Finding]) -> CheckStatus:
     return next((status for status in _SEVERITY if status in held), CheckStatus.UNKNOWN)
 
 
-def _reason(code: str) -> ReasonCode:
+def _reason(code: str) -> FindingReason:
     if code not in REASONS:
         raise ValueError(f"{code!r} is no reason code; add it to REASONS with its meaning and remedy")
     return REASONS[code]

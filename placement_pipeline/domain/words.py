@@ -59,8 +59,10 @@ class Role(StrEnum):
     CONTROL = "control"
 
 
-class Reason(StrEnum):
+class TestReason(StrEnum):
     """Why a placement test was opened."""
+
+    __test__ = False  # not a test case, whatever its name says
 
     MONTHLY = "monthly"
     REPLY_RATE_DROP = "reply_rate_drop"

@@ -37,7 +37,7 @@ def mint(prefix: str, subject: str, lifetime_seconds: float, *, scope: str = "")
     return f"{prefix}{payload}.{sign(payload)}"
 
 
-def read(prefix: str, authorization: str | None) -> Grant | None:
+def read_opaque(prefix: str, authorization: str | None) -> Grant | None:
     """The grant in an ``Authorization`` header; None if it is missing, false or expired."""
     scheme, _, token = (authorization or "").partition(" ")
     payload, _, signature = token.removeprefix(prefix).partition(".")

@@ -22,14 +22,14 @@ from placement_pipeline.sandbox.post import crm
 from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.world.accounts import Account, derive
 from placement_pipeline.sandbox.world.faults import Fault
-from placement_pipeline.sandbox.world.file import Mailbox, Rep, Seed, World
+from placement_pipeline.sandbox.world.file import Mailbox, Rep, World, WorldSeed
 
 _COLUMNS = ("user_email", "address", "account", "provider", "sync", "route", "signature_file", "job_title")
 _PROVIDERS = {"google": MailProvider.GOOGLE, "microsoft": MailProvider.MICROSOFT365}
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoints:
+class SandboxEndpoints:
     """Where a running sandbox answers.
 
     Attributes:
@@ -50,7 +50,7 @@ class Endpoints:
     ca_bundle: Path
 
 
-def write_configuration(folder: Path, office: PostOffice, endpoints: Endpoints) -> Path:
+def write_configuration(folder: Path, office: PostOffice, endpoints: SandboxEndpoints) -> Path:
     """Write every file; those of an earlier run are replaced.
 
     Args:
@@ -99,7 +99,7 @@ def _row(office: PostOffice, rep: Rep, mailbox: Mailbox, signature_file: str) ->
     return (rep.email, mailbox.address, account, provider, sync, mailbox.route, signature_file, rep.job_title)
 
 
-def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
+def _settings(world: World, endpoints: SandboxEndpoints) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "mode": "live",
         "business": {"time_zone": "UTC"},
@@ -143,7 +143,7 @@ def _settings(world: World, endpoints: Endpoints) -> dict[str, Any]:
     return settings
 
 
-def _imap(seed: Seed, endpoints: Endpoints) -> dict[str, Any]:
+def _imap(seed: WorldSeed, endpoints: SandboxEndpoints) -> dict[str, Any]:
     server: dict[str, Any] = {"imap_host": endpoints.imap_host, "imap_port": endpoints.imap_port}
     if seed.sign_in == "xoauth2":
         server |= {"imap_sign_in": "xoauth2", "imap_token_url": endpoints.imap_token}
@@ -171,7 +171,7 @@ def _secrets(office: PostOffice) -> dict[str, Any]:
     }
 
 
-def _seed_secret(seed: Seed, account: Account) -> dict[str, str]:
+def _seed_secret(seed: WorldSeed, account: Account) -> dict[str, str]:
     if seed.hosted_at != "imap":
         return {"refresh_token": account.refresh_token}
     if seed.sign_in == "password":

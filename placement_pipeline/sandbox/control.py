@@ -25,7 +25,7 @@ from placement_pipeline.sandbox.world.file import Wire
 from placement_pipeline.sandbox.world.truth import describe
 
 
-class ControlWire:
+class ControlServer:
     """The routes below ``/_sandbox``.
 
     Args:

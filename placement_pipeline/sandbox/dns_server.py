@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.TXT
 import dns.rrset
 
-from placement_pipeline.sandbox.world.zones import Answer, Record, Zones
+from placement_pipeline.sandbox.world.zones import ZoneAnswer, ZoneRecord, Zones
 
 _TTL_SECONDS = 60
 _PLAIN_UDP_BYTES = 512
@@ -142,7 +142,7 @@ class _UdpProtocol(asyncio.DatagramProtocol):
             self._transport.sendto(answer, addr)
 
 
-def _fill(response: dns.message.Message, found: Answer) -> None:
+def _fill(response: dns.message.Message, found: ZoneAnswer) -> None:
     response.set_rcode(_RCODES[found.status])
     for record in found.records:
         rdtype = dns.rdatatype.from_text(record.rtype)
@@ -154,7 +154,7 @@ def _fill(response: dns.message.Message, found: Answer) -> None:
         response.authority.append(dns.rrset.from_text(".", _TTL_SECONDS, "IN", "SOA", _SOA))
 
 
-def _rdata(record: Record) -> dns.rdata.Rdata:
+def _rdata(record: ZoneRecord) -> dns.rdata.Rdata:
     if record.rtype != "TXT":
         return dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(record.rtype), record.value)
     # One string of a TXT record holds 255 bytes at most (RFC 1035 section 3.3.14); a DKIM key needs two.

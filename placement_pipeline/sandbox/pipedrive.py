@@ -46,7 +46,7 @@ _BLOCKED = "<!DOCTYPE html><title>Access denied</title><p>This error is produced
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PlantedLimits:
     """What a token may ask for. Tests plant tighter ones.
 
     Attributes:
@@ -64,7 +64,7 @@ class Limits:
     patience: int = 100
 
 
-class PipedriveWire:
+class PipedriveServer:
     """Pipedrive's API on one server.
 
     Attributes:
@@ -74,14 +74,14 @@ class PipedriveWire:
     def __init__(self, office: PostOffice, faults: WireFaults) -> None:
         self._office = office
         self.goes_in_circles = False
-        self.plant(Limits())
+        self.plant(PlantedLimits())
         self.app = web.Application(middlewares=[middleware(faults, wire_error), self._guard])
         self.app.router.add_get("/v1/users", self._users, name="pipedrive.users.list")
         self.app.router.add_get("/v1/currencies", self._currencies, name="pipedrive.currencies.list")
         self.app.router.add_get("/api/v2/deals", self._deals, name="pipedrive.deals.list")
         self.app.router.add_get("/api/v2/deals/archived", self._archived, name="pipedrive.deals.archived")
 
-    def plant(self, limits: Limits) -> None:
+    def plant(self, limits: PlantedLimits) -> None:
         """Put limits in force, with nothing used of them yet."""
         self._limits = limits
         self._daily_left = limits.daily_tokens

@@ -21,18 +21,18 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from placement_pipeline.sandbox import configuration
-from placement_pipeline.sandbox.configuration import Endpoints
-from placement_pipeline.sandbox.control import ControlWire
+from placement_pipeline.sandbox.configuration import SandboxEndpoints
+from placement_pipeline.sandbox.control import ControlServer
 from placement_pipeline.sandbox.dns_server import DnsServer
 from placement_pipeline.sandbox.google import tokens as google_tokens
-from placement_pipeline.sandbox.google.gmail import GoogleWire
+from placement_pipeline.sandbox.google.gmail import GoogleServer
 from placement_pipeline.sandbox.google.tokens import GoogleTokens
-from placement_pipeline.sandbox.imap.server import ImapWire
+from placement_pipeline.sandbox.imap.server import ImapServer
 from placement_pipeline.sandbox.imap.tokens import ImapTokens
 from placement_pipeline.sandbox.microsoft.certificate import open_certificate
-from placement_pipeline.sandbox.microsoft.graph import GraphWire
+from placement_pipeline.sandbox.microsoft.graph import GraphServer
 from placement_pipeline.sandbox.microsoft.tokens import MicrosoftTokens
-from placement_pipeline.sandbox.pipedrive import PipedriveWire
+from placement_pipeline.sandbox.pipedrive import PipedriveServer
 from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults
 from placement_pipeline.sandbox.world.file import World
@@ -62,9 +62,9 @@ class Sandbox:
 
     office: PostOffice
     faults: WireFaults
-    pipedrive: PipedriveWire
-    endpoints: Endpoints
-    graph: GraphWire
+    pipedrive: PipedriveServer
+    endpoints: SandboxEndpoints
+    graph: GraphServer
     microsoft: MicrosoftTokens
     app_certificate: Path
 
@@ -92,20 +92,20 @@ class Sandbox:
         self._dns = DnsServer(self.office.zones)
         await self._start_dns()
         tokens = GoogleTokens(store, self._key)
-        google = GoogleWire(self.office, tokens, self.faults).app
+        google = GoogleServer(self.office, tokens, self.faults).app
         ImapTokens(store).add_routes(google)
         await self._serve("google", google)
-        self.graph = GraphWire(self.office, self.faults)
+        self.graph = GraphServer(self.office, self.faults)
         await self._serve("graph", self.graph.app)
         self.app_certificate = self._state / "microsoft_app.pem"
         self.microsoft = MicrosoftTokens(store, self.faults, open_certificate(self.app_certificate))
         await self._serve("authority", self.microsoft.app, context)
-        self.pipedrive = PipedriveWire(self.office, self.faults)
+        self.pipedrive = PipedriveServer(self.office, self.faults)
         await self._serve("pipedrive", self.pipedrive.app)
         await self._serve(
-            "control", ControlWire(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
+            "control", ControlServer(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
         )
-        self._imap = ImapWire(store, self.faults, context, self._world.seeds)
+        self._imap = ImapServer(store, self.faults, context, self._world.seeds)
         await self._imap.start(self._bind("imap"))
         (self._state / "ports.json").write_text(json.dumps(self._ports), encoding="utf-8")
         self.endpoints = self._endpoints(ca_bundle)
@@ -196,9 +196,9 @@ class Sandbox:
         self._ports[service] = bound.getsockname()[1]
         return bound
 
-    def _endpoints(self, ca_bundle: Path) -> Endpoints:
+    def _endpoints(self, ca_bundle: Path) -> SandboxEndpoints:
         url = {service: f"http://{_HOST}:{port}" for service, port in self._ports.items()}
-        return Endpoints(
+        return SandboxEndpoints(
             gmail_api=url["google"],
             google_token=f"{url['google']}/token",
             imap_token=f"{url['google']}/imap/token",
@@ -214,7 +214,7 @@ class Sandbox:
         )
 
 
-def endpoints_as_json(endpoints: Endpoints) -> str:
+def endpoints_as_json(endpoints: SandboxEndpoints) -> str:
     """The endpoints for a port file."""
     values: dict[str, Any] = asdict(endpoints) | {"ca_bundle": str(endpoints.ca_bundle)}
     return json.dumps(values, indent=2) + "\n"

@@ -36,7 +36,7 @@ from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, T
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
-from placement_pipeline.stages.credentials import no_credentials, plain
+from placement_pipeline.stages.credentials import no_credentials, reveal
 from placement_pipeline.stages.google_access import GoogleAccess
 from placement_pipeline.stages.microsoft_access import MicrosoftAccess
 from placement_pipeline.stages.workplace import utc_now
@@ -167,7 +167,7 @@ class Access:
             self._imap_tokens[seed.id] = refresh_grant(
                 str(seed.imap_token_url),
                 secret.client_id,
-                plain(secret.client_secret),
+                reveal(secret.client_secret),
                 secret.refresh_token.get_secret_value(),
                 who,
                 self._settings.endpoints.ca_bundle,

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from placement_pipeline.domain.audit.history import audit_history, audit_sync
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message, audit_stored_message
-from placement_pipeline.domain.audit.sender import Sender, audit_sender
+from placement_pipeline.domain.audit.sender import SendingAddress, audit_sender
 from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import REASONS, Finding
 from placement_pipeline.domain.reputation.blocklists import Blocklist, prove
@@ -106,7 +106,7 @@ class _Auditor:
         mailbox = self._roster[test.mailbox_id]
         received = self._received(test, mailbox)
         audits = [await audit_message(message, self._resolver) for message in received]
-        sender = Sender(
+        sender = SendingAddress(
             mailbox.domain,
             (mailbox.provider,),
             mailbox.envelope_domain,

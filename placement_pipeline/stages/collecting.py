@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.mail import Cursor, Reading
+from placement_pipeline.connectors.mail import Cursor, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.landing import land, land_late, place_unseen
@@ -90,7 +90,7 @@ class _SeedSweep:
         swept_at, started = self._place.now(), time.monotonic()
         notebook = TableNotebook(self._place, self._seed, self._senders, self._access.clock, swept_at)
         meter = Meter()
-        reading: Reading | None = None
+        reading: SweepReading | None = None
         error: ReadError | SignInError | None = None
         try:
             reader = await self._access.seed_reader(self._seed)
@@ -122,7 +122,7 @@ class _SeedSweep:
         named = f"{self._seed.family}\n{self._seed.address.lower()}\n{self._seed.imap_host}"
         return hashlib.blake2b(named.encode(), digest_size=8).hexdigest()
 
-    def _store(self, record: SweepRecord, reading: Reading | None) -> None:
+    def _store(self, record: SweepRecord, reading: SweepReading | None) -> None:
         seen: Counter[str] = Counter()
         with self._place.engine.begin() as connection:
             sweep_id = sightings.begin_sweep(connection, record)

@@ -6,7 +6,7 @@ from placement_pipeline.connectors.errors import SignInError
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
-def plain(secret: SecretStr | None) -> str | None:
+def reveal(secret: SecretStr | None) -> str | None:
     """The secret's text, for the client that sends it and for nothing else."""
     return secret.get_secret_value() if secret else None
 

@@ -38,7 +38,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DoctorLine:
     """One thing that was checked.
 
     Attributes:
@@ -52,7 +52,7 @@ class Line:
     message: str
 
 
-async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
+async def examine(place: Workplace, access: Access) -> AsyncIterator[DoctorLine]:
     """Check everything, in the order in which one thing needs another; lines come as they are found."""
     yield _mode(place)
     yield _database(place)
@@ -66,7 +66,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
     lists = (*place.settings.link_lists, *place.settings.address_lists)
     for told in await asyncio.gather(*(examine_list(one, resolver) for one in lists)):
         yield told
-    checks: list[Awaitable[Line]] = [examine_seed(access, seed) for seed in place.settings.seeds]
+    checks: list[Awaitable[DoctorLine]] = [examine_seed(access, seed) for seed in place.settings.seeds]
     checks += [examine_log(place, access, seed) for seed in place.settings.seeds if seed.delivery_log]
     entries = _entries(place, users) if mailboxes.health is Health.WELL else []
     checks += [_mailbox(place, access, entry) for entry in entries]
@@ -74,7 +74,7 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
         yield told
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(check: Awaitable[Line]) -> Line:
+    async def one(check: Awaitable[DoctorLine]) -> DoctorLine:
         async with gate:
             return await check
 
@@ -82,43 +82,43 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[Line]:
         yield await line
 
 
-def _mode(place: Workplace) -> Line:
+def _mode(place: Workplace) -> DoctorLine:
     if place.settings.mode == "live":
-        return Line("mode", Health.WELL, "live: probes are sent")
-    return Line("mode", Health.WARNING, 'dry run: nothing is sent; set mode = "live" once this list is clean')
+        return DoctorLine("mode", Health.WELL, "live: probes are sent")
+    return DoctorLine("mode", Health.WARNING, 'dry run: nothing is sent; set mode = "live" once this list is clean')
 
 
-def _database(place: Workplace) -> Line:
+def _database(place: Workplace) -> DoctorLine:
     try:
         with place.engine.begin() as connection:
             version = connection.execute(text("show server_version")).scalar_one()
     except OperationalError:
-        return Line("database", Health.ILL, "PostgreSQL does not answer; check PLACEMENT_DATABASE_URL")
+        return DoctorLine("database", Health.ILL, "PostgreSQL does not answer; check PLACEMENT_DATABASE_URL")
     kind = "configured" if place.settings.database_url else "embedded"
-    return Line("database", Health.WELL, f"PostgreSQL {version}, {kind}")
+    return DoctorLine("database", Health.WELL, f"PostgreSQL {version}, {kind}")
 
 
-def _attempt(subject: str, check: Callable[[], str]) -> Line:
+def _attempt(subject: str, check: Callable[[], str]) -> DoctorLine:
     try:
-        return Line(subject, Health.WELL, check())
+        return DoctorLine(subject, Health.WELL, check())
     except ConnectorError as error:
-        return Line(subject, Health.ILL, str(error))
+        return DoctorLine(subject, Health.ILL, str(error))
 
 
-async def _answer(subject: str, check: Awaitable[str]) -> Line:
+async def _answer(subject: str, check: Awaitable[str]) -> DoctorLine:
     try:
-        return Line(subject, Health.WELL, await check)
+        return DoctorLine(subject, Health.WELL, await check)
     except ConnectorError as error:
         return _complaint(subject, error)
 
 
-def _complaint(subject: str, error: ConnectorError) -> Line:
+def _complaint(subject: str, error: ConnectorError) -> DoctorLine:
     # A connector's message begins with whom it is about, as our line does.
     who, _, rest = str(error).partition(": ")
-    return Line(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
+    return DoctorLine(subject, Health.ILL, rest if who.lower() == subject.lower() else str(error))
 
 
-async def _with_spare_scopes(line: Line, proven: object) -> Line:
+async def _with_spare_scopes(line: DoctorLine, proven: object) -> DoctorLine:
     """The line of a sign-in that works, and a warning where its grant allows more than its use needs."""
     scopes = await proven.scopes() if isinstance(proven, ScopedGrant) else None
     if scopes is None or not scopes.spare:
@@ -135,27 +135,27 @@ def _count_mailboxes(place: Workplace) -> str:
     return f"{len(read_roster_file(place.settings.roster.mailboxes_file))} sending addresses"
 
 
-def examine_microsoft(place: Workplace, access: Access, entries: Sequence[RosterEntry]) -> list[Line]:
+def examine_microsoft(place: Workplace, access: Access, entries: Sequence[RosterEntry]) -> list[DoctorLine]:
     """How long the application's certificate serves, and whether refresh tokens outlive a process; what there is."""
     found = (_certificate(place, access), _rotation(place, entries))
     return [line for line in found if line is not None]
 
 
-def _certificate(place: Workplace, access: Access) -> Line | None:
+def _certificate(place: Workplace, access: Access) -> DoctorLine | None:
     subject = "Microsoft certificate"
     try:
         certificate = access.microsoft_certificate
     except InputError as error:
-        return Line(subject, Health.ILL, str(error))
+        return DoctorLine(subject, Health.ILL, str(error))
     if certificate is None:
         return None
     ends = f"ends on {certificate.ends_at:%Y-%m-%d}"
     if certificate.ends_at - place.now() > _CERTIFICATE_NOTICE:
-        return Line(subject, Health.WELL, ends)
-    return Line(subject, Health.WARNING, f"{ends}; make a new one and upload it to the app registration")
+        return DoctorLine(subject, Health.WELL, ends)
+    return DoctorLine(subject, Health.WARNING, f"{ends}; make a new one and upload it to the app registration")
 
 
-def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> Line | None:
+def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> DoctorLine | None:
     secrets = place.settings.secrets
     accounts = {entry.account_address.lower() for entry in entries if entry.provider is MailProvider.MICROSOFT365}
     seeds = [seed.id for seed in place.settings.seeds if seed.family in _MICROSOFT_FAMILIES]
@@ -163,9 +163,11 @@ def _rotation(place: Workplace, entries: Sequence[RosterEntry]) -> Line | None:
     if not (count := len(of_seeds) + len(accounts & secrets.mailboxes.keys())):
         return None
     if secrets.token_key is not None:
-        return Line("refresh tokens", Health.WELL, f"{count} of Microsoft are stored encrypted as they rotate")
+        return DoctorLine("refresh tokens", Health.WELL, f"{count} of Microsoft are stored encrypted as they rotate")
     kept = f"{count} of Microsoft are kept in memory alone as they rotate, and the configured ones end some day"
-    return Line("refresh tokens", Health.WARNING, f"{kept}; set secrets.token_key (`placement token-key` makes one)")
+    return DoctorLine(
+        "refresh tokens", Health.WARNING, f"{kept}; set secrets.token_key (`placement token-key` makes one)"
+    )
 
 
 async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:
@@ -173,27 +175,27 @@ async def _pipedrive(access: Access, users: list[PipedriveUser]) -> str:
     return f"{sum(user.is_active for user in users)} active users"
 
 
-async def _dns(place: Workplace, access: Access) -> Line:
+async def _dns(place: Workplace, access: Access) -> DoctorLine:
     domain = place.settings.seeds[0].address.rpartition("@")[2]
     answer = await access.resolver().ask(domain, "MX")
     if isinstance(answer, CannotTell):
-        return Line("DNS", Health.ILL, f"the resolver does not answer ({answer}); check dns.nameservers")
-    return Line("DNS", Health.WELL, "the resolver answers")
+        return DoctorLine("DNS", Health.ILL, f"the resolver does not answer ({answer}); check dns.nameservers")
+    return DoctorLine("DNS", Health.WELL, "the resolver answers")
 
 
-async def examine_list(one: Blocklist, resolver: Resolver) -> Line:
+async def examine_list(one: Blocklist, resolver: Resolver) -> DoctorLine:
     """Ask a blocklist for its own test entries: a zone that is mistyped would call everything clean."""
     subject = f"blocklist {one.public_zone}"
     proof, detail = await check_list(one, resolver)
     match proof:
         case Proof.SOUND:
-            return Line(subject, Health.WELL, "the list answers")
+            return DoctorLine(subject, Health.WELL, "the list answers")
         case Proof.WRONG:
-            return Line(subject, Health.ILL, f"{detail}; correct dns.{one.kind}_zone or dns.nameservers")
+            return DoctorLine(subject, Health.ILL, f"{detail}; correct dns.{one.kind}_zone or dns.nameservers")
         case Proof.REFUSES | Proof.SILENT:
             key = "set secrets.spamhaus_key, " if one.kind in (ListKind.DBL, ListKind.ZEN) else ""
             remedy = f'name a recursor of your own in dns.nameservers, {key}or leave it out: dns.{one.kind}_zone = ""'
-            return Line(subject, Health.WARNING, f"no answer ({detail}); {remedy}")
+            return DoctorLine(subject, Health.WARNING, f"no answer ({detail}); {remedy}")
 
 
 def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEntry]:
@@ -202,30 +204,30 @@ def _entries(place: Workplace, users: Sequence[PipedriveUser]) -> list[RosterEnt
     return build_roster(users, mailboxes) + control_entries(place.settings)
 
 
-async def examine_seed(access: Access, seed: Seed) -> Line:
+async def examine_seed(access: Access, seed: Seed) -> DoctorLine:
     """Sign in to a seed, and hold what its grant allows against what reading needs."""
     subject = f"seed {seed.id}"
     try:
         reader = await access.seed_reader(seed)
         proven = await reader.prove()
         health = Health.WARNING if isinstance(proven, Doubt) else Health.WELL
-        line = Line(subject, health, f"{seed.family}, {proven}")
+        line = DoctorLine(subject, health, f"{seed.family}, {proven}")
         return await _with_spare_scopes(line, reader)
     except ConnectorError as error:
         return _complaint(subject, error)
 
 
-async def examine_sign_in(access: Access, entry: RosterEntry) -> Line:
+async def examine_sign_in(access: Access, entry: RosterEntry) -> DoctorLine:
     """Sign in to a mailbox, and hold what its grant allows against what sending needs; nothing is sent."""
     subject = f"mailbox {entry.mailbox_id}"
     try:
         sender = await access.sender(entry)
-        return await _with_spare_scopes(Line(subject, Health.WELL, await sender.prove()), sender)
+        return await _with_spare_scopes(DoctorLine(subject, Health.WELL, await sender.prove()), sender)
     except ConnectorError as error:
         return _complaint(subject, error)
 
 
-async def examine_log(place: Workplace, access: Access, seed: Seed) -> Line:
+async def examine_log(place: Workplace, access: Access, seed: Seed) -> DoctorLine:
     """Read the seed's tenant's log once: what the permission or the service principal lacks is told."""
 
     async def check() -> str:
@@ -237,7 +239,7 @@ async def examine_log(place: Workplace, access: Access, seed: Seed) -> Line:
     return await _answer(f"log of seed {seed.id}", check())
 
 
-async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> Line:
+async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> DoctorLine:
     line = await examine_sign_in(access, entry)
     who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
     if line.health is not Health.ILL and (hole := find_hole(place, entry)):

@@ -15,12 +15,12 @@ from typing import Literal
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.errors import ConnectorError
-from placement_pipeline.connectors.mail import CannotTell, FoundSent, ProvenUnsent, Sender
+from placement_pipeline.connectors.mail import FoundSent, LookUpFailed, ProvenUnsent, Sender
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.seeds.bounces import Report, SentProbe, assign_notices, read_notice
+from placement_pipeline.domain.seeds.bounces import BounceReport, SentProbe, assign_notices, read_notice
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, find_entry
-from placement_pipeline.domain.seeds.missing import Answer, Explanation, Proofs, explain
+from placement_pipeline.domain.seeds.missing import Asked, Explanation, Proofs, explain_probe
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Route
 from placement_pipeline.settings import Seed
@@ -67,10 +67,10 @@ async def explain_missing(place: Workplace, access: Access, month: date) -> Coun
 class _Told:
     """What has been found out about one probe so far."""
 
-    sent_copy: Answer = Answer.NOT_ASKED
-    notices: Answer = Answer.UNKNOWN
-    reports: Sequence[Report] = ()
-    log: Answer = Answer.NOT_ASKED
+    sent_copy: Asked = Asked.NOT_ASKED
+    notices: Asked = Asked.UNKNOWN
+    reports: Sequence[BounceReport] = ()
+    log: Asked = Asked.NOT_ASKED
     entry: LogEntry | None = None
     message_id: str | None = None
     notes: list[str] = field(default_factory=list)
@@ -79,11 +79,11 @@ class _Told:
         """What one place knows could not be found out."""
         match place:
             case "sent_copy":
-                self.sent_copy = Answer.UNKNOWN
+                self.sent_copy = Asked.UNKNOWN
             case "notices":
-                self.notices = Answer.UNKNOWN
+                self.notices = Asked.UNKNOWN
             case "log":
-                self.log = Answer.UNKNOWN
+                self.log = Asked.UNKNOWN
         self.notes.append(detail)
 
     def proofs(self) -> Proofs:
@@ -123,7 +123,7 @@ class _Inquiry:
         await http.together(self._ask_account(probes, mailboxes) for probes in by_account.values())
         # The logs come last: the copy in Sent tells the Message-ID to look for.
         await http.together(self._ask_log(self._seeds[seed_id], probes, logs) for seed_id, probes in by_seed.items())
-        return {_key(probe): explain(self._told[_key(probe)].proofs()) for probe in known}
+        return {_key(probe): explain_probe(self._told[_key(probe)].proofs()) for probe in known}
 
     async def _ask_account(self, probes: Sequence[MissingProbe], gate: asyncio.Semaphore) -> None:
         async with gate:
@@ -152,14 +152,14 @@ class _Inquiry:
         try:
             outcome = await sender.look_up(probe.token, address, probe.draft_id, probe.sent_at)
         except ConnectorError as error:
-            outcome = CannotTell(str(error))
+            outcome = LookUpFailed(str(error))
         match outcome:
             case FoundSent():
-                told.sent_copy = Answer.FOUND
+                told.sent_copy = Asked.FOUND
                 told.message_id = outcome.internet_message_id or told.message_id
             case ProvenUnsent():
-                told.sent_copy = Answer.NOTHING
-            case CannotTell():
+                told.sent_copy = Asked.NOTHING
+            case LookUpFailed():
                 told.doubt("sent_copy", outcome.detail)
 
     async def _read_notices(self, probes: Sequence[MissingProbe]) -> None:
@@ -178,7 +178,7 @@ class _Inquiry:
         for probe in probes:
             told = self._told[_key(probe)]
             told.reports = found.get(_key(probe), ())
-            told.notices = Answer.FOUND if told.reports else Answer.NOTHING
+            told.notices = Asked.FOUND if told.reports else Asked.NOTHING
             if not told.reports and not is_whole:
                 told.doubt("notices", f"Mailbox {probe.mailbox_id}: it holds more notices than are read.")
 
@@ -201,7 +201,7 @@ class _Inquiry:
             told, mailbox = self._told[_key(probe)], self._roster[probe.mailbox_id]
             senders = {mailbox.address, mailbox.account_address}
             told.entry = find_entry(entries, told.message_id, senders, probe.sent_at)
-            told.log = Answer.FOUND if told.entry else Answer.NOTHING
+            told.log = Asked.FOUND if told.entry else Asked.NOTHING
 
     async def _read_log(self, log: DeliveryLog, probes: Sequence[MissingProbe]) -> list[LogEntry]:
         self.log_count += 1

@@ -11,7 +11,7 @@ from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import ProviderFamily
 from placement_pipeline.settings import Seed, Settings
-from placement_pipeline.stages.credentials import no_credentials, plain
+from placement_pipeline.stages.credentials import no_credentials, reveal
 
 _GRANTS_KEPT = 256
 """Grants that are remembered: more than are at work at once, so that memory follows those at work."""
@@ -88,7 +88,7 @@ class GoogleAccess:
         return GoogleApp(
             endpoints.google_token,
             secrets.google_client_id,
-            plain(secrets.google_client_secret),
+            reveal(secrets.google_client_secret),
             secrets.google_service_account_file,
             endpoints.ca_bundle,
             meter=self._meter,

@@ -15,7 +15,7 @@ from placement_pipeline.connectors.sign_in import RotatedTokens, TokenSource
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import ProviderFamily
 from placement_pipeline.settings import Seed, Settings
-from placement_pipeline.stages.credentials import no_credentials, plain
+from placement_pipeline.stages.credentials import no_credentials, reveal
 
 
 class MicrosoftAccess:
@@ -109,7 +109,7 @@ class MicrosoftAccess:
 
     def _app(self, tenant: str | None = None) -> MicrosoftApp:
         secrets, endpoints = self._settings.secrets, self._settings.endpoints
-        credential = self.certificate or plain(secrets.microsoft_client_secret)
+        credential = self.certificate or reveal(secrets.microsoft_client_secret)
         tenant = tenant or secrets.microsoft_tenant
         if not (tenant and secrets.microsoft_client_id and credential):
             settings = "microsoft_client_id and microsoft_client_secret or microsoft_certificate_file"

@@ -10,7 +10,7 @@ from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.scores.diagnosis import Case, diagnose
 from placement_pipeline.domain.scores.scoring import Score, median_rates, score_group
 from placement_pipeline.domain.seeds.landing import void_broken_seeds
-from placement_pipeline.domain.seeds.missing import Explanation, settle
+from placement_pipeline.domain.seeds.missing import Explanation, place_missing
 from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import (
     Placement,
@@ -25,7 +25,7 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import explanations, plan, seed_messages, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
-from placement_pipeline.warehouse.sightings import History
+from placement_pipeline.warehouse.sightings import ProbeHistory
 from placement_pipeline.warehouse.verdicts import ScoreContext
 
 
@@ -100,7 +100,7 @@ class _Board:
             for row in connection.execute(select(seeds.c.seed_id, seeds.c.provider_family))
         }
         self.sent_via = seed_messages.count_sent_via(connection, [test.test_id for test in self.tests])
-        self._histories: dict[str, list[History]] = defaultdict(list)
+        self._histories: dict[str, list[ProbeHistory]] = defaultdict(list)
         test_ids = [test.test_id for test in self.tests]
         for history in sightings.load_histories(connection, test_ids):
             self._histories[history.test_id].append(history)
@@ -123,7 +123,7 @@ class _Board:
             if history.last is Placement.MISSING and (key := (test.test_id, history.seed_id)) in self._explained
         ]
 
-    def count(self, test: StoredTest, group: ProviderGroup, rule: Callable[[History], int]) -> int:
+    def count(self, test: StoredTest, group: ProviderGroup, rule: Callable[[ProbeHistory], int]) -> int:
         """The rule's sum over the test's probes in a group."""
         return sum(rule(history) for history in self._histories[test.test_id] if self.groups[history.seed_id] is group)
 
@@ -143,9 +143,9 @@ class _Board:
             if test.route is entry.route
         }
 
-    def _settled(self, test: StoredTest, history: History) -> Placement:
+    def _settled(self, test: StoredTest, history: ProbeHistory) -> Placement:
         explained = self._explained.get((test.test_id, history.seed_id))
-        return settle(_placement(test, history), explained.placement if explained else None)
+        return place_missing(_placement(test, history), explained.placement if explained else None)
 
     def _control_placements(self) -> dict[str, Placement]:
         return {
@@ -155,14 +155,14 @@ class _Board:
             for history in self._histories[test.test_id]
         }
 
-    def _of_control(self, test: StoredTest, history: History) -> Placement:
+    def _of_control(self, test: StoredTest, history: ProbeHistory) -> Placement:
         # That the seed itself is why the control's probe is missing is one more sign that it is broken.
         settled = self._settled(test, history)
         is_lost = history.last is Placement.MISSING and settled is Placement.SEED_BROKEN
         return Placement.MISSING if is_lost else settled
 
 
-def _placement(test: StoredTest, history: History) -> Placement:
+def _placement(test: StoredTest, history: ProbeHistory) -> Placement:
     if history.last is not None:
         return history.last
     if history.state is SendState.REFUSED:
@@ -187,9 +187,9 @@ def _score_test(
     ]
 
 
-def _is_moved(history: History) -> int:
+def _is_moved(history: ProbeHistory) -> int:
     return int(history.first is not None and history.last is not None and history.first is not history.last)
 
 
-def _is_duplicated(history: History) -> int:
+def _is_duplicated(history: ProbeHistory) -> int:
     return int(history.copy_count > 1)

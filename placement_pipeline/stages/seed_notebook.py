@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from placement_pipeline.connectors.http import ClockWatch
-from placement_pipeline.connectors.mail import Envelope, Location, SeedNotebook, SeenMessage
+from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeedNotebook, SeenMessage
 from placement_pipeline.domain.auth.receiver.verdict import read_verdict
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.seeds.matching import Arrival, Clues, Match, Matcher, clues, read_whole
@@ -52,7 +52,7 @@ class TableNotebook(SeedNotebook):
             stored = seed_messages.load_locations(connection, self._seed.id, message_ids)
         return {message_id: _location(place) for message_id, place in stored.items()}
 
-    def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+    def are_ours(self, envelopes: Sequence[SeedEnvelope]) -> Sequence[bool]:
         """As ``mail.SeedNotebook.are_ours``."""
         with self._place.engine.begin() as connection:
             arrivals = [_arrival(one) for one in envelopes]
@@ -132,7 +132,7 @@ class TableNotebook(SeedNotebook):
         outbox.settle(connection, found)
 
 
-def _arrival(envelope: Envelope) -> Arrival:
+def _arrival(envelope: SeedEnvelope) -> Arrival:
     return Arrival(envelope.token, envelope.from_address, envelope.received_at, envelope.subject)
 
 

@@ -18,7 +18,7 @@ from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.sends.outbox import News, next_state
-from placement_pipeline.domain.sends.pacing import Limits, next_send_at
+from placement_pipeline.domain.sends.pacing import PacingLimits, next_send_at
 from placement_pipeline.domain.sends.refusals import AttemptNote, RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate, MissingFieldError, render_probe
 from placement_pipeline.domain.words import SendState
@@ -125,7 +125,7 @@ class _Pace:
         self.account_address = account_address
         self._place = place
         pacing = place.settings.pacing
-        self._limits = Limits(pacing.interval, pacing.hourly_cap, pacing.daily_cap)
+        self._limits = PacingLimits(pacing.interval, pacing.hourly_cap, pacing.daily_cap)
         with place.engine.begin() as connection:
             self._sent_at = outbox.sent_moments(connection, account_address, place.now() - _DAY)
 

@@ -13,7 +13,7 @@ from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
 from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate
-from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
+from placement_pipeline.domain.words import Route, SendState, TestReason, TestState, Variant
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
@@ -28,7 +28,7 @@ class StoredTest:
     test_id: str
     test_month: date
     mailbox_id: str
-    reason: Reason
+    reason: TestReason
     variant: Variant
     route: Route
     template_id: str
@@ -93,7 +93,7 @@ def _load_known(connection: Connection, condition: ColumnElement[bool]) -> list[
         KnownTest(
             test_id=row.test_id,
             mailbox_id=row.mailbox_id,
-            reason=Reason(row.reason),
+            reason=TestReason(row.reason),
             variant=Variant(row.variant),
             state=TestState(row.state),
             opened_at=row.opened_at,
@@ -217,7 +217,7 @@ def load_tests(
             test_id=row.test_id,
             test_month=row.test_month,
             mailbox_id=row.mailbox_id,
-            reason=Reason(row.reason),
+            reason=TestReason(row.reason),
             variant=Variant(row.variant),
             route=Route(row.route),
             template_id=row.template_id,

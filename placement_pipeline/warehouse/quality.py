@@ -22,10 +22,10 @@ from placement_pipeline.domain.words import (
     MailProvider,
     Placement,
     ProviderGroup,
-    Reason,
     Route,
     SendState,
     SyncMode,
+    TestReason,
     TestState,
     Variant,
 )
@@ -118,7 +118,7 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "placement_tests": (
         _unique("debts_are_paid_once", "plan_key"),
-        _within("reasons_are_known", "reason", Reason),
+        _within("reasons_are_known", "reason", TestReason),
         _within("variants_are_known", "variant", Variant),
         _within("states_are_known", "state", TestState),
         _not_null("closed_tests_say_when", "closed_at", Where("state", operator.ne, "open")),

@@ -72,7 +72,7 @@ class SweepRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ProbeHistory:
     """What all sweeps so far say of one send job."""
 
     test_id: str
@@ -241,7 +241,7 @@ def save_sightings(connection: Connection, sweep_id: int, sweep: SweepRecord, si
     )
 
 
-def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[History]:
+def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[ProbeHistory]:
     """Every send job of these tests with its first and last placement and how many copies arrived.
 
     The first placement is the first at which the probe was found; copies are told apart
@@ -282,7 +282,7 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Hist
         .order_by(jobs.c.test_id, jobs.c.seed_id)
     )
     return [
-        History(
+        ProbeHistory(
             test_id=row.test_id,
             seed_id=row.seed_id,
             state=SendState(row.state),

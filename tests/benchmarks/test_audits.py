@@ -20,7 +20,7 @@ import dns.nameserver
 import pytest
 
 from placement_pipeline.connectors.dns.resolver import IN_FLIGHT, DnsResolver
-from placement_pipeline.domain.audit.sender import Sender, audit_sender
+from placement_pipeline.domain.audit.sender import SendingAddress, audit_sender
 from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import MailProvider
@@ -67,7 +67,7 @@ class Lap:
 async def audit(number: int, resolver: Resolver) -> list[Finding]:
     """All that DNS says of one sending domain: SPF by effect, MX, DMARC, three selectors."""
     provider = MailProvider.MICROSOFT365 if host_of(number) == "microsoft" else MailProvider.GOOGLE
-    return await audit_sender(Sender(domain_name(number), (provider,), selectors=SELECTORS), resolver)
+    return await audit_sender(SendingAddress(domain_name(number), (provider,), selectors=SELECTORS), resolver)
 
 
 async def audit_all(numbers: Sequence[int], resolver: Resolver) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from placement_pipeline.connectors.mail import Envelope, Location, SeedNotebook, SeenMessage
+from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeedNotebook, SeenMessage
 
 
 class Notes(SeedNotebook):
@@ -21,14 +21,14 @@ class Notes(SeedNotebook):
 
     def __init__(
         self,
-        is_ours: Callable[[Envelope], bool] = lambda envelope: True,
+        is_ours: Callable[[SeedEnvelope], bool] = lambda envelope: True,
         senders: Collection[str] = (),
         waits: bool = True,
     ) -> None:
         self.senders = frozenset(senders)
         self.messages: dict[str, SeenMessage] = {}
         self.locations: dict[str, Location] = {}
-        self.asked: list[Envelope] = []
+        self.asked: list[SeedEnvelope] = []
         self.kept_count = 0
         self.waits = waits
         self._is_ours = is_ours
@@ -36,7 +36,7 @@ class Notes(SeedNotebook):
     def known(self, message_ids: Collection[str]) -> Mapping[str, Location]:
         return {one: self.locations[one] for one in message_ids if one in self.locations}
 
-    def are_ours(self, envelopes: Sequence[Envelope]) -> Sequence[bool]:
+    def are_ours(self, envelopes: Sequence[SeedEnvelope]) -> Sequence[bool]:
         self.asked += envelopes
         return [self._is_ours(envelope) for envelope in envelopes]
 

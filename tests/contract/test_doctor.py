@@ -9,7 +9,7 @@ import pytest
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.settings import Settings, load_settings
 from placement_pipeline.stages.access import Access, open_access
-from placement_pipeline.stages.doctor import Health, Line, examine_seed, examine_sign_in
+from placement_pipeline.stages.doctor import DoctorLine, Health, examine_seed, examine_sign_in
 from tests.contract.conftest import ANNA, REVOKED_GOOGLE, SEND_ONLY, WIDE
 from tests.unit.domain.rosters import entry
 
@@ -26,7 +26,7 @@ async def access(settings: Settings) -> AsyncIterator[Access]:
         yield access
 
 
-async def seed_line(settings: Settings, access: Access, seed_id: str) -> Line:
+async def seed_line(settings: Settings, access: Access, seed_id: str) -> DoctorLine:
     return await examine_seed(access, next(seed for seed in settings.seeds if seed.id == seed_id))
 
 

@@ -13,7 +13,7 @@ from placement_pipeline.sandbox.microsoft.certificate import write_certificate
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.settings import Settings, load_settings
 from placement_pipeline.stages.access import Access, open_access
-from placement_pipeline.stages.doctor import Health, Line, examine_microsoft, examine_seed, examine_sign_in
+from placement_pipeline.stages.doctor import DoctorLine, Health, examine_microsoft, examine_seed, examine_sign_in
 from placement_pipeline.stages.token_store import open_token_store
 from placement_pipeline.stages.workplace import Workplace
 from tests.contract.conftest import MIA, REVOKED_MICROSOFT
@@ -38,11 +38,11 @@ def with_secrets(settings: Settings, **changed: Any) -> Settings:
     return settings.model_copy(update={"secrets": settings.secrets.model_copy(update=changed)})
 
 
-async def seed_line(settings: Settings, access: Access, seed_id: str) -> Line:
+async def seed_line(settings: Settings, access: Access, seed_id: str) -> DoctorLine:
     return await examine_seed(access, next(seed for seed in settings.seeds if seed.id == seed_id))
 
 
-async def told(settings: Settings, engine: Engine) -> dict[str, Line]:
+async def told(settings: Settings, engine: Engine) -> dict[str, DoctorLine]:
     place = Workplace(settings, engine, "", lambda: NOW)
     entries = [
         entry(MIA, provider=MailProvider.MICROSOFT365),

@@ -142,7 +142,7 @@ class Bench:
         taken = self.world.stats()["tokens"]
         return {job["token"]: taken.get(job["token"], 0) for job in self.rows(tables.send_jobs)}
 
-    def histories(self) -> list[sightings.History]:
+    def histories(self) -> list[sightings.ProbeHistory]:
         """What the sweeps say of each job."""
         with self.place.engine.begin() as connection:
             tests = connection.scalars(select(tables.placement_tests.c.test_id)).all()

@@ -20,7 +20,7 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, sightings, tables, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
-from placement_pipeline.warehouse.sightings import History
+from placement_pipeline.warehouse.sightings import ProbeHistory
 from tests.e2e.living_world import LivingWorld
 
 FIXED = {
@@ -53,7 +53,7 @@ class Picture:
 
     sheet: Mapping[str, Mapping[str, Any]]
     tests: Mapping[str, StoredTest]
-    histories: Mapping[str, Mapping[str, History]]
+    histories: Mapping[str, Mapping[str, ProbeHistory]]
     causes: Mapping[str, Sequence[str]]
     findings: Mapping[str, Sequence[Finding]]
     scores: Mapping[str, Mapping[str, Mapping[str, Any]]]

@@ -18,7 +18,7 @@ from placement_pipeline.defs.instance import open_instance
 from placement_pipeline.demo import point_environment
 from placement_pipeline.domain.probe import TOKEN_HEADER, reference_word
 from placement_pipeline.domain.roster import mailbox_id_of
-from placement_pipeline.domain.words import Reason, Route, SendState, TestState, Variant
+from placement_pipeline.domain.words import Route, SendState, TestReason, TestState, Variant
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.file import load_world
 from placement_pipeline.settings import load_settings
@@ -270,7 +270,7 @@ def test_a_test_by_hand_is_opened_and_sent_as_asked(
     (test,) = rows(engine, tables.placement_tests)
     assert (test["mailbox_id"], test["reason"], test["variant"], test["route"], test["state"]) == (
         mailbox_id_of(ANNA),
-        Reason.MANUAL,
+        TestReason.MANUAL,
         Variant.PLAIN_CONTROL,
         Route.MAILBOX,
         TestState.OPEN,

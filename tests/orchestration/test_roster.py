@@ -16,7 +16,7 @@ from sqlalchemy import Engine, Table
 from placement_pipeline import cli
 from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.pipedrive import api as connector
-from placement_pipeline.sandbox.pipedrive import Limits
+from placement_pipeline.sandbox.pipedrive import PlantedLimits
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.file import WireRule, World
 from placement_pipeline.settings import load_settings
@@ -59,7 +59,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def sandbox(team: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """The team's, with nothing of Pipedrive's limits used; a page holds one deal."""
     monkeypatch.setattr(connector, "_PAGE", 1)
-    team.pipedrive.plant(Limits())
+    team.pipedrive.plant(PlantedLimits())
     yield team
     team.faults.clear()
 
@@ -131,14 +131,14 @@ def test_a_deal_in_a_currency_the_company_does_not_have_is_kept_and_counted(worl
 @pytest.mark.parametrize(
     ("operation", "limits"),
     [
-        ("", Limits(daily_tokens=30, tells_day=False)),  # currencies and a page of deals
-        ("", Limits(daily_tokens=1_035)),  # the reserve is a thousand
-        ("pipedrive.deals.archived", Limits()),
-        ("pipedrive.currencies.list", Limits()),
+        ("", PlantedLimits(daily_tokens=30, tells_day=False)),  # currencies and a page of deals
+        ("", PlantedLimits(daily_tokens=1_035)),  # the reserve is a thousand
+        ("pipedrive.deals.archived", PlantedLimits()),
+        ("pipedrive.currencies.list", PlantedLimits()),
     ],
 )
 def test_deals_that_could_not_be_read_to_the_end_leave_the_stored_ones_as_they_were(
-    world: Path, engine: Engine, sandbox: Sandbox, operation: str, limits: Limits
+    world: Path, engine: Engine, sandbox: Sandbox, operation: str, limits: PlantedLimits
 ) -> None:
     run(refresh_won_deals)
     before = whole(engine, tables.won_deals)
@@ -157,11 +157,11 @@ def test_a_used_up_day_leaves_the_stored_roster_as_it_was(world: Path, engine: E
     run(refresh)
     before = whole(engine, tables.rep_roster, tables.roster_users)
     (world / "roster" / "mailboxes.csv").write_text(f"user_email,address,provider,sync\n{ANNA},{ANNA},google,off\n")
-    sandbox.pipedrive.plant(Limits(daily_tokens=0))
+    sandbox.pipedrive.plant(PlantedLimits(daily_tokens=0))
 
     with pytest.raises(ReadError, match="used up"):
         run(refresh)
 
     assert whole(engine, tables.rep_roster, tables.roster_users) == before
-    sandbox.pipedrive.plant(Limits())
+    sandbox.pipedrive.plant(PlantedLimits())
     assert run(refresh)["users_in"] == 0, "the table itself would have changed it"

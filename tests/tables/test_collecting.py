@@ -9,12 +9,12 @@ from sqlalchemy import Engine, select
 
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.http import ClockWatch
-from placement_pipeline.connectors.mail import Cursor, Location, Reading, SeedNotebook, SeedReader, SeenMessage
+from placement_pipeline.connectors.mail import Cursor, Location, SeedNotebook, SeedReader, SeenMessage, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.sends.plan import PlannedTest
 from placement_pipeline.domain.sends.template import MailTemplate
-from placement_pipeline.domain.words import Placement, ProviderFamily, Reason, Route, SendState, Variant
+from placement_pipeline.domain.words import Placement, ProviderFamily, Route, SendState, TestReason, Variant
 from placement_pipeline.settings import Contact, Seed, Settings, Sweeps
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.collecting import collect_seeds
@@ -52,7 +52,7 @@ class Mailbox(SeedReader):
         self.cursors: list[Cursor | None] = []
         self._token, self._raw = token, RAW.format(mark).encode()
 
-    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         location = Location(folder=self.folder, inference="focused")
         if notebook.known(["m-1"]):
             notebook.keep([SeenMessage("m-1", location)])
@@ -61,7 +61,7 @@ class Mailbox(SeedReader):
         self.cursors.append(cursor)
         if self.is_broken:
             raise SeedReadError("unreachable", "Seed outlook-01: no answer")
-        return Reading({"sweep": len(self.cursors)}, 1)
+        return SweepReading({"sweep": len(self.cursors)}, 1)
 
     async def prove(self) -> str:
         return "the seed opens"
@@ -83,7 +83,7 @@ def send_a_probe(engine: Engine) -> str:
     with engine.begin() as connection:
         Planter(connection).mailbox("anna", NOVEMBER, 1)
         plan.save_seeds(connection, SEEDS, NOW)
-        planned = [PlannedTest(TEST, TEST, "mb-anna", Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
+        planned = [PlannedTest(TEST, TEST, "mb-anna", TestReason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
         plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
         job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
         outbox.settle(connection, [Outcome(job, SendState.SENT, NOW, resolved_by="provider")])
@@ -177,7 +177,7 @@ def test_a_probe_met_after_its_test_was_closed_is_delayed_only_if_it_came_late(
     mailbox.received_at = received_at
     with engine.begin() as connection:
         plan.close_tests(connection, [TEST], NOW)
-        planned = [PlannedTest("t-next", "t-next", "mb-anna", Reason.MANUAL, Variant.AS_SENT, Route.CRM)]
+        planned = [PlannedTest("t-next", "t-next", "mb-anna", TestReason.MANUAL, Variant.AS_SENT, Route.CRM)]
         plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
 
     counts = collect(engine, mailbox, AGES[0])

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.http import ClockWatch
-from placement_pipeline.connectors.mail import Envelope, Location, SeenMessage
+from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.domain.probe import make_token, reference_word
 from placement_pipeline.domain.roster import PipedriveUser, SyncedMailbox, build_roster, mailbox_id_of
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
@@ -25,9 +25,9 @@ from placement_pipeline.domain.words import (
     Placement,
     ProviderFamily,
     ProviderGroup,
-    Reason,
     Route,
     SyncMode,
+    TestReason,
     Variant,
 )
 from placement_pipeline.settings import Contact, Seed, Settings, Tests
@@ -66,7 +66,7 @@ def place(engine: Engine) -> Workplace:
     ]
     users = [PipedriveUser(number, name, name, is_active=True) for number, name in enumerate((ANNA, BEN, DORA))]
     planned = [
-        PlannedTest(test_id, test_id, mailbox_id_of(address), Reason.MONTHLY, Variant.AS_SENT, route)
+        PlannedTest(test_id, test_id, mailbox_id_of(address), TestReason.MONTHLY, Variant.AS_SENT, route)
         for test_id, address, route in ((CRM_TEST, ANNA, Route.CRM), (OWN_TEST, BEN, Route.MAILBOX))
     ]
     seeds = [seed.as_seed_mailbox() for seed in SEEDS]
@@ -146,7 +146,11 @@ def test_mail_from_outside_any_test_leaves_no_trace(place: Workplace) -> None:
 
 def test_a_message_that_nobody_can_tell_from_its_envelope_is_fetched_and_a_strangers_is_not(place: Workplace) -> None:
     at = NOW + timedelta(minutes=2)
-    asked = [Envelope(None, ANNA, at), Envelope(None, DORA, at), Envelope(None, ANNA, NOW - timedelta(hours=1))]
+    asked = [
+        SeedEnvelope(None, ANNA, at),
+        SeedEnvelope(None, DORA, at),
+        SeedEnvelope(None, ANNA, NOW - timedelta(hours=1)),
+    ]
     assert list(notebook(place).are_ours(asked)) == [True, False, False]
 
 
@@ -280,7 +284,7 @@ def close_with(place: Workplace, test_id: str, gmail: list[Placement]) -> None:
 
 def open_own_test_of_anna(place: Workplace, test_id: str, variant: Variant = Variant.AS_SENT) -> None:
     seeds: list[SeedMailbox] = [seed.as_seed_mailbox() for seed in SEEDS]
-    planned = [PlannedTest(test_id, test_id, mailbox_id_of(ANNA), Reason.MANUAL, variant, Route.MAILBOX)]
+    planned = [PlannedTest(test_id, test_id, mailbox_id_of(ANNA), TestReason.MANUAL, variant, Route.MAILBOX)]
     with place.engine.begin() as connection:
         template = MailTemplate("intro", "1", "Hi", "Hi")
         plan.open_tests(connection, NOVEMBER, planned, template, seeds, NOW + timedelta(hours=1), "run")

@@ -14,10 +14,10 @@ from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import (
     BounceReader,
-    CannotTell,
     FoundSent,
     KeepDraft,
     LookUp,
+    LookUpFailed,
     ProvenUnsent,
     Sender,
     SendOutcome,
@@ -206,7 +206,7 @@ def test_a_mailbox_that_cannot_be_read_leaves_the_probe_missing_and_unknown_with
     planted: Engine, world: World
 ) -> None:
     world.notices = ReadError("throttled", "Mailbox mb-anna: the provider asks to slow down.")
-    world.copies = {make_token("t-anna", "gmail-02"): CannotTell("Mailbox mb-anna: no answer.")}
+    world.copies = {make_token("t-anna", "gmail-02"): LookUpFailed("Mailbox mb-anna: no answer.")}
     assert explain(planted, world)["unknown"] == 4
     assert set(codes(planted).values()) == {"unknown"}
     with planted.connect() as connection:

@@ -17,9 +17,9 @@ from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
     AttemptOutcome,
     ProviderFamily,
-    Reason,
     Route,
     SendState,
+    TestReason,
     TestState,
     Variant,
 )
@@ -49,7 +49,7 @@ def connection(engine: Engine) -> Iterator[Connection]:
         Planter(connection).mailbox("alias", MONTH, 1, account_address="anna@sales.example")
         plan.save_seeds(connection, SEEDS, NOW)
         planned = [
-            PlannedTest(test_id, test_id, mailbox_id, Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)
+            PlannedTest(test_id, test_id, mailbox_id, TestReason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)
             for test_id, mailbox_id in ((TEST, "mb-anna"), (ALIAS_TEST, "mb-alias"))
         ]
         plan.open_tests(connection, MONTH, planned, MailTemplate("intro", "1", "Hi", "<p>Hi</p>"), SEEDS, NOW, "run")

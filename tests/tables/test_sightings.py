@@ -14,9 +14,9 @@ from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
     Placement,
     ProviderFamily,
-    Reason,
     Route,
     SendState,
+    TestReason,
     TestState,
     Variant,
 )
@@ -28,7 +28,7 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
 from placement_pipeline.warehouse.outbox import Outcome
 from placement_pipeline.warehouse.seed_messages import NewMessage
-from placement_pipeline.warehouse.sightings import History, Sighting, SweepRecord
+from placement_pipeline.warehouse.sightings import ProbeHistory, Sighting, SweepRecord
 from placement_pipeline.warehouse.verdicts import note_publication
 from tests.planted import Planter
 
@@ -58,7 +58,7 @@ def connection(engine: Engine) -> Iterator[Connection]:
             Planter(connection).mailbox(name, NOVEMBER, 1)
         plan.save_seeds(connection, SEEDS, NOW)
         planned = [
-            PlannedTest(test_id, test_id, mailbox_id, Reason.MONTHLY, Variant.AS_SENT, route)
+            PlannedTest(test_id, test_id, mailbox_id, TestReason.MONTHLY, Variant.AS_SENT, route)
             for test_id, mailbox_id, route in (
                 (TEST, "mb-anna", Route.MAILBOX),
                 (CRM_TEST, "mb-cleo", Route.CRM),
@@ -101,7 +101,7 @@ def arrival(message_id: str, internet_message_id: str | None) -> NewMessage:
     return NewMessage(message_id, TEST, NOW, internet_message_id, "token", None, False, False, INBOX, b"raw")
 
 
-def history(connection: Connection, seed_id: str = GMAIL) -> History:
+def history(connection: Connection, seed_id: str = GMAIL) -> ProbeHistory:
     """What all sweeps say of the test's probe at a seed."""
     (found,) = [one for one in sightings.load_histories(connection, [TEST]) if one.seed_id == seed_id]
     return found
@@ -133,7 +133,7 @@ def test_a_test_of_which_something_may_have_gone_out_stays_open(connection: Conn
 
 
 def test_opening_the_same_tests_again_opens_nothing(connection: Connection) -> None:
-    planned = [PlannedTest(TEST, TEST, "mb-anna", Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
+    planned = [PlannedTest(TEST, TEST, "mb-anna", TestReason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
     send(connection)
 
     again = plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "2", "", ""), SEEDS, NOW, "run-2")
@@ -159,7 +159,7 @@ def test_the_first_placement_is_where_it_was_found_first_and_the_last_is_where_i
 
 
 def test_a_probe_no_sweep_has_seen_has_no_placement(connection: Connection) -> None:
-    assert history(connection) == History(TEST, GMAIL, SendState.PLANNED, None, None, 0)
+    assert history(connection) == ProbeHistory(TEST, GMAIL, SendState.PLANNED, None, None, 0)
 
 
 def test_a_probe_that_is_pending_has_a_last_placement_and_no_first(connection: Connection) -> None:

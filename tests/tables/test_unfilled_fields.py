@@ -12,7 +12,7 @@ from placement_pipeline.domain.audit.message import ReceivedMessage, audit_store
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.sends.plan import PlannedTest
 from placement_pipeline.domain.sends.template import MailTemplate
-from placement_pipeline.domain.words import ProviderFamily, Reason, Route, Variant
+from placement_pipeline.domain.words import ProviderFamily, Route, TestReason, Variant
 from placement_pipeline.settings import Contact, Pacing, Seed, Settings, Template, Tests
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.doctor import find_hole
@@ -64,7 +64,8 @@ def open_tests(engine: Engine, numbers: set[int]) -> None:
             Planter(connection).mailbox(f"m{number}", MONTH, number + 1, signature_html=written)
         plan.save_seeds(connection, [SEED], NOW)
         planned = [
-            PlannedTest(f"t-{n}", f"t-{n}", f"mb-m{n}", Reason.MONTHLY, Variant.AS_SENT, Route.MAILBOX) for n in numbers
+            PlannedTest(f"t-{n}", f"t-{n}", f"mb-m{n}", TestReason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)
+            for n in numbers
         ]
         plan.open_tests(connection, MONTH, planned, MailTemplate("intro", "1", "Hi", "<p>Hi</p>"), [SEED], NOW, "run")
 

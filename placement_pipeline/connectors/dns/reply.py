@@ -39,7 +39,7 @@ class _FormError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReplyReading:
     """What a reply says.
 
     Attributes:
@@ -65,7 +65,7 @@ class _Set:
 _Section = dict[tuple[bytes, int], _Set]
 
 
-def read_reply(reply: bytes, record_type: RecordType) -> Reading:
+def read_reply(reply: bytes, record_type: RecordType) -> ReplyReading:
     """What a reply says. Never raises: what cannot be read is "cannot tell".
 
     Args:
@@ -75,10 +75,10 @@ def read_reply(reply: bytes, record_type: RecordType) -> Reading:
     try:
         return _read(reply, record_type)
     except (_FormError, dns.exception.DNSException, struct.error, IndexError):
-        return Reading(CannotTell(Failure.OTHER, "the reply cannot be read"))
+        return ReplyReading(CannotTell(Failure.OTHER, "the reply cannot be read"))
 
 
-def _read(reply: bytes, record_type: RecordType) -> Reading:
+def _read(reply: bytes, record_type: RecordType) -> ReplyReading:
     _, flags, question_count, record_count, authority_count, additional_count = _HEADER.unpack_from(reply)
     at, name = _HEADER.size, b""
     for _ in range(question_count):
@@ -91,28 +91,28 @@ def _read(reply: bytes, record_type: RecordType) -> Reading:
     if extended := additional.get((b"\0", _OPT)):
         code |= extended.ttl >> 24 << 4  # RFC 6891 section 6.1.3
     if code == dns.rcode.SERVFAIL:
-        return Reading(CannotTell(Failure.SERVFAIL))
+        return ReplyReading(CannotTell(Failure.SERVFAIL))
     if code == dns.rcode.REFUSED:
-        return Reading(CannotTell(Failure.REFUSED))
+        return ReplyReading(CannotTell(Failure.REFUSED))
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Reading(CannotTell(Failure.OTHER, dns.rcode.to_text(dns.rcode.Rcode.make(code))))
+        return ReplyReading(CannotTell(Failure.OTHER, dns.rcode.to_text(dns.rcode.Rcode.make(code))))
     if question_count != 1:
         raise _FormError
     found, chain, end, ttl = _follow(reply, records, name, TYPES[record_type])
     if len(chain) > LONGEST_CHAIN:
-        return Reading(ENDLESS)
+        return ReplyReading(ENDLESS)
     if found is not None:
         if code == dns.rcode.NXDOMAIN:
             raise _FormError
         texts = {_record(reply, *span, record_type) for span in found.spans}
-        return Reading(Data(tuple(sorted(texts)), chain), ttl)
+        return ReplyReading(Data(tuple(sorted(texts)), chain), ttl)
     nothing = NoData(code == dns.rcode.NXDOMAIN, chain)
     negative_ttl = _negative_ttl(reply, authority, end)
     if nothing.is_nxdomain or negative_ttl is not None:
-        return Reading(nothing, min(ttl, negative_ttl or 0))
+        return ReplyReading(nothing, min(ttl, negative_ttl or 0))
     if chain:
-        return Reading(nothing, ttl, rest=end)
-    return Reading(_judge_emptiness(nothing, flags, {rtype for _, rtype in authority}))
+        return ReplyReading(nothing, ttl, rest=end)
+    return ReplyReading(_judge_emptiness(nothing, flags, {rtype for _, rtype in authority}))
 
 
 def _follow(

@@ -15,7 +15,7 @@ from types import TracebackType
 from placement_pipeline.connectors.dns.cache import AnswerCache, Question
 from placement_pipeline.connectors.dns.message import NameFormError, build_question, encode_name
 from placement_pipeline.connectors.dns.nameservers import parse_nameserver, system_nameservers
-from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, Reading, read_reply
+from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, ReplyReading, read_reply
 from placement_pipeline.connectors.dns.wire import Upstream
 from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, Failure, NoData, RecordType
 
@@ -125,11 +125,11 @@ class DnsResolver:
                 if not waiter.done():
                     waiter.set_result(answer)
 
-    async def _resolve(self, name: str, record_type: RecordType) -> Reading:
+    async def _resolve(self, name: str, record_type: RecordType) -> ReplyReading:
         try:
             wire_name = encode_name(name)
         except NameFormError as error:
-            return Reading(BadName(str(error)))
+            return ReplyReading(BadName(str(error)))
         async with self._slots:
             deadline = asyncio.get_running_loop().time() + self._budget
             reading = await self._ask_servers(wire_name, record_type, deadline)
@@ -137,7 +137,7 @@ class DnsResolver:
                 reading = _join(reading, await self._ask_servers(reading.rest, record_type, deadline))
             return reading
 
-    async def _ask_servers(self, name: bytes, record_type: RecordType, deadline: float) -> Reading:
+    async def _ask_servers(self, name: bytes, record_type: RecordType, deadline: float) -> ReplyReading:
         clock = asyncio.get_running_loop().time
         question = build_question(name, record_type)
         patience = self._budget / (_ROUNDS * len(self._upstreams))
@@ -150,22 +150,22 @@ class DnsResolver:
                 if upstream in gave_up or clock() >= deadline:
                     continue
                 reply = await upstream.ask(question, patience, deadline)
-                reading = read_reply(reply, record_type) if isinstance(reply, bytes) else Reading(reply)
+                reading = read_reply(reply, record_type) if isinstance(reply, bytes) else ReplyReading(reply)
                 if not isinstance(reading.answer, CannotTell):
                     return reading
                 if reading.answer.failure is not Failure.TIMEOUT:
                     # Asked again, a server that said no says no again.
                     gave_up.add(upstream)
                     failure = reading.answer
-        return Reading(failure)
+        return ReplyReading(failure)
 
 
-def _join(first: Reading, rest: Reading) -> Reading:
+def _join(first: ReplyReading, rest: ReplyReading) -> ReplyReading:
     """What two replies say of which the second takes up the CNAMEs where the first left them."""
     assert isinstance(first.answer, NoData)
     if not isinstance(rest.answer, Data | NoData):
         return rest
     answer = replace(rest.answer, chain=first.answer.chain + rest.answer.chain)
     if len(answer.chain) > LONGEST_CHAIN:
-        return Reading(ENDLESS)
-    return Reading(answer, min(first.ttl, rest.ttl), rest.rest)
+        return ReplyReading(ENDLESS)
+    return ReplyReading(answer, min(first.ttl, rest.ttl), rest.rest)

@@ -128,7 +128,7 @@ _BY_STATUS: dict[int, _Cause] = {
 }
 
 
-def judge_failure(response: httpx.Response) -> Refused | OutcomeUnknown:
+def judge_send(response: httpx.Response) -> Refused | OutcomeUnknown:
     """What an answer other than success says about a send.
 
     A 5xx may come after the message was taken, so it is no refusal.

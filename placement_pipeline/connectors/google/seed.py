@@ -16,8 +16,16 @@ from placement_pipeline.connectors.errors import told_of_the_seed
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, from_any_of
 from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of
-from placement_pipeline.connectors.mail import Cursor, Envelope, Location, Reading, Scopes, SeedNotebook, SeenMessage
-from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
+from placement_pipeline.connectors.mail import (
+    Cursor,
+    Location,
+    Scopes,
+    SeedEnvelope,
+    SeedNotebook,
+    SeenMessage,
+    SweepReading,
+)
+from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER
@@ -63,12 +71,12 @@ class GmailSeedReader:
         """As ``mail.ScopedGrant.scopes``."""
         return await self._wire.scopes()
 
-    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         """As ``mail.SeedReader.sweep``; labels are those of place: inbox, spam, trash, categories, a user's own."""
         with told_of_the_seed(), http.understood(self._wire.who):
             return await self._sweep(since, cursor, notebook)
 
-    async def _sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def _sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         # The history goes first: what changes while the listing is read, the next sweep meets again.
         history = await self._read_history(cursor)
         listed_to = self._wire.answered_at or since
@@ -83,7 +91,7 @@ class GmailSeedReader:
         new = [message_id for message_id in listed if message_id not in known]
         for batch in _batches(new, _KEPT_AT_ONCE):
             await self._keep_new(batch, notebook)
-        return Reading(
+        return SweepReading(
             cursor={"history_id": history.id, "listed_to": int(listed_to.timestamp() * 1000)},
             message_count=len(new) + moved_count,
         )
@@ -100,7 +108,7 @@ class GmailSeedReader:
         seen = [_seen(message) for message in fetched if message is not None and not _is_own_mail(message)]
         if not seen:
             return
-        envelopes = [Envelope(one.token, one.from_address, one.received_at, one.subject) for one in seen]
+        envelopes = [SeedEnvelope(one.token, one.from_address, one.received_at, one.subject) for one in seen]
         are_ours = await asyncio.to_thread(notebook.are_ours, envelopes)
         if ours := [one for one, is_ours in zip(seen, are_ours, strict=True) if is_ours]:
             await asyncio.to_thread(notebook.keep, ours)
@@ -228,7 +236,7 @@ def _seen(message: Mapping[str, Any]) -> SeenMessage:
         location=_location(message.get("labelIds", ())),
         received_at=moment_of(message),
         token=read_token(headers.get(TOKEN_HEADER.lower())),
-        from_address=read_address(headers.get("from")),
+        from_address=read_author(headers.get("from")),
         subject=read_subject(headers.get("subject")),
         internet_message_id=headers.get("message-id"),
         raw=raw,

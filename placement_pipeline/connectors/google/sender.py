@@ -12,15 +12,15 @@ import httpx
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.google.errors import judge_failure
+from placement_pipeline.connectors.google.errors import judge_send
 from placement_pipeline.connectors.google.query import addressed, after
 from placement_pipeline.connectors.google.wire import GmailWire, header_values
 from placement_pipeline.connectors.mail import (
     Accepted,
-    CannotTell,
     FoundSent,
     KeepDraft,
     LookUp,
+    LookUpFailed,
     OutcomeUnknown,
     ProvenUnsent,
     Refused,
@@ -66,7 +66,7 @@ class GmailSender:
                 message_id = _id_of(answer)
                 return Accepted(message_id) if message_id else OutcomeUnknown("Gmail: the answer names no message")
             case _:
-                return judge_failure(answer)
+                return judge_send(answer)
 
     async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
         """As ``mail.Sender.look_up``: reads the token of every message in Sent to this address since then.
@@ -79,7 +79,7 @@ class GmailSender:
                 since -= clocks.LOOKED_UP_BEFORE
                 return await self._find_sent(token, f"{addressed('to', to_address)} {after(since)}")
         except (ReadError, SignInError) as error:
-            return CannotTell(str(error))
+            return LookUpFailed(str(error))
 
     async def prove(self) -> str:
         """As ``mail.Sender.prove``."""

@@ -20,10 +20,18 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import SeedReadError, told_of_the_seed
 from placement_pipeline.connectors.imap.answers import Fetched, State
 from placement_pipeline.connectors.imap.folders import choose_folders
-from placement_pipeline.connectors.imap.wire import Connection, Listed, RefusedTokenError, Server, SignIn, connect
-from placement_pipeline.connectors.mail import Cursor, Doubt, Envelope, Location, Reading, SeedNotebook, SeenMessage
+from placement_pipeline.connectors.imap.wire import Connection, ListedFolder, RefusedTokenError, Server, SignIn, connect
+from placement_pipeline.connectors.mail import (
+    Cursor,
+    Doubt,
+    Location,
+    SeedEnvelope,
+    SeedNotebook,
+    SeenMessage,
+    SweepReading,
+)
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.probe_shapes import read_address, read_subject, read_token
+from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER
@@ -67,7 +75,7 @@ class ImapSeedReader:
         self._server = Server(host, port, security, user, who, ca_bundle)
         self._sign_in = sign_in
 
-    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         """As ``mail.SeedReader.sweep``; the notebook is written in from a worker thread."""
         return await self._read(lambda connection: _Sweep(connection, since, notebook).read_all(cursor or {}))
 
@@ -124,15 +132,15 @@ class _Sweep:
         self._since = since.replace(microsecond=0)
         self._message_count = 0
 
-    def read_all(self, cursor: Cursor) -> Reading:
+    def read_all(self, cursor: Cursor) -> SweepReading:
         reached: dict[str, Any] = {}
         listed = {one.folder: one for one in self._connection.folders()}
         for folder, location in choose_folders(listed):
             state = self._read_folder(listed[folder], location, _remembered(cursor.get(folder.name)))
             reached[folder.name] = asdict(state)
-        return Reading(reached, self._message_count)
+        return SweepReading(reached, self._message_count)
 
-    def _read_folder(self, listed: Listed, location: Location, before: State | None) -> State:
+    def _read_folder(self, listed: ListedFolder, location: Location, before: State | None) -> State:
         """Read what is new in a folder, and return its state from before it was read.
 
         Where the list came without states the folder is opened in any case: EXAMINE tells as
@@ -184,14 +192,14 @@ def _seen(message_id: str, location: Location, one: Fetched) -> SeenMessage:
         location=location,
         received_at=one.received_at,
         token=read_token(_text(fields, TOKEN_HEADER)),
-        from_address=read_address(_text(fields, "From")),
+        from_address=read_author(_text(fields, "From")),
         subject=read_subject(_text(fields, "Subject")),
         internet_message_id=(_text(fields, "Message-ID") or "").strip() or None,
     )
 
 
-def _envelope(message: SeenMessage) -> Envelope:
-    return Envelope(message.token, message.from_address, message.received_at, message.subject)
+def _envelope(message: SeenMessage) -> SeedEnvelope:
+    return SeedEnvelope(message.token, message.from_address, message.received_at, message.subject)
 
 
 def _text(fields: Message, name: str) -> str | None:

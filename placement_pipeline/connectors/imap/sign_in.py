@@ -59,7 +59,7 @@ def refresh_grant(
             raise ReadError("unreachable", detail) from None
         answer = _json(response)
         if response.status_code != requests.codes.ok:
-            raise judge_refusal(response.status_code, answer, who)
+            raise explain_refusal(response.status_code, answer, who)
         if not isinstance(answer.get("access_token"), str):
             raise ReadError("malformed", f"{who}: the token endpoint's answer holds no token; check imap_token_url")
         latest[0] = answer.get("refresh_token") or latest[0]
@@ -68,7 +68,7 @@ def refresh_grant(
     return TokenSource(fetch)
 
 
-def judge_refusal(status: int, answer: Mapping[str, Any], who: str) -> SignInError | ReadError:
+def explain_refusal(status: int, answer: Mapping[str, Any], who: str) -> SignInError | ReadError:
     """What the token endpoint's refusal means, by its ``error`` alone.
 
     Args:

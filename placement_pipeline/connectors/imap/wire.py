@@ -69,7 +69,7 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFolder:
     """A folder, by the name the server knows it by, with its state where that came along."""
 
     folder: Folder
@@ -99,7 +99,7 @@ class Connection:
     def __init__(self, client: imaplib.IMAP4, who: str, meter: Meter) -> None:
         self._client, self._who, self._meter = client, who, meter
 
-    def folders(self) -> list[Listed]:
+    def folders(self) -> list[ListedFolder]:
         """Every folder, in one command; with its state where the server can say it along (RFC 5819)."""
         capabilities = self._capabilities()
         wanted = [
@@ -114,9 +114,9 @@ class Connection:
                 raise SeedReadError(
                     "malformed", f"{self._who}: the IMAP server lists no INBOX, so its list is not whole"
                 )
-        return [Listed(folder, name, states.get(fold_inbox(name))) for folder, name in listed]
+        return [ListedFolder(folder, name, states.get(fold_inbox(name))) for folder, name in listed]
 
-    def examine(self, listed: Listed, called: str) -> State:
+    def examine(self, listed: ListedFolder, called: str) -> State:
         """Open a folder for reading only.
 
         Args:

@@ -13,9 +13,9 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
+    header_value,
     message_path,
     moment_text,
-    read_header,
     sender_of,
 )
 from placement_pipeline.domain import clocks
@@ -70,7 +70,7 @@ def _is_notice(row: dict[str, Any]) -> bool:
     if is_notice_sender(sender_of(row) or ""):
         return True
     field = Message()
-    field["Content-Type"] = read_header(row, "Content-Type") or "text/plain"
+    field["Content-Type"] = header_value(row, "Content-Type") or "text/plain"
     return field.get_content_type() == "multipart/report" and field.get_param("report-type") in (
         None,
         "delivery-status",

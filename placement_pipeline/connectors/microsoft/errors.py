@@ -139,7 +139,7 @@ def is_state_gone(response: httpx.Response) -> bool:
     )
 
 
-def explain(response: httpx.Response) -> str:
+def tell_error(response: httpx.Response) -> str:
     """An error answer for people: status, code, what it means, what to do."""
     code = _read_code(response)
     said = f"HTTP {response.status_code} {code}".rstrip()
@@ -147,9 +147,9 @@ def explain(response: httpx.Response) -> str:
     return f"{said}: {meaning.reason}; {meaning.remedy}" if meaning else said
 
 
-def judge_refusal(response: httpx.Response) -> Refused:
+def judge_send(response: httpx.Response) -> Refused:
     """What an answer other than success says about a send that was not taken: nothing went out."""
-    said = f"Graph: {explain(response)}"
+    said = f"Graph: {tell_error(response)}"
     if error_code(response) == "erroritemnotfound":
         # The draft is gone, or not yet on every server: this call sent nothing, another draft may.
         return Refused(RefusalCode.PROVIDER_DOWN, said, retry_after_seconds=_PAUSE_SECONDS)

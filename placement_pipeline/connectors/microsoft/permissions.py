@@ -23,7 +23,7 @@ _PLAIN = frozenset({"openid", "profile", "email", "offline_access", "User.Read"}
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class TokenClaims:
     """The permissions a token names.
 
     Attributes:
@@ -35,19 +35,19 @@ class Claims:
     permissions: frozenset[str]
 
 
-def read_claims(token: str) -> Claims | None:
+def read_claims(token: str) -> TokenClaims | None:
     """The claims of a JWT; None for anything else."""
     try:
         _, payload, _ = token.split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         if "scp" in claims:
-            return Claims(False, frozenset(str(claims["scp"]).split()))
-        return Claims(True, frozenset(map(str, claims.get("roles", ()))))
+            return TokenClaims(False, frozenset(str(claims["scp"]).split()))
+        return TokenClaims(True, frozenset(map(str, claims.get("roles", ()))))
     except (ValueError, AttributeError, TypeError):
         return None
 
 
-def judge(claims: Claims | None, needed: frozenset[str]) -> Scopes | None:
+def judge(claims: TokenClaims | None, needed: frozenset[str]) -> Scopes | None:
     """What a token's permissions lack and have to spare; None where it does not tell.
 
     An application's roles serve reps, seeds and the tenant's log alike, so what any use needs is not to spare.
@@ -63,7 +63,7 @@ def judge(claims: Claims | None, needed: frozenset[str]) -> Scopes | None:
     return Scopes(tuple(sorted(needed - has)), tuple(sorted(claims.permissions - used - _PLAIN)))
 
 
-def prove_permissions(claims: Claims | None, needed: frozenset[str], who: str) -> str:
+def prove_permissions(claims: TokenClaims | None, needed: frozenset[str], who: str) -> str:
     """A remark on a token's permissions that stops nothing, beginning with a comma; empty where there is none.
 
     A missing role proves nothing: what Exchange grants by RBAC for Applications does not stand

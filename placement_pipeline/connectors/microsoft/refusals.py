@@ -193,7 +193,7 @@ _BEGINNINGS = {
 _UNKNOWN = _refused("The sign-in is refused", "look the number up at https://login.microsoftonline.com/error")
 
 
-def judge_refusal(answer: Mapping[str, Any], who: str) -> SignInError | ReadError:
+def explain_refusal(answer: Mapping[str, Any], who: str) -> SignInError | ReadError:
     """What the token endpoint's refusal means, by its ``error_codes``, then ``suberror``, then ``error``.
 
     Args:

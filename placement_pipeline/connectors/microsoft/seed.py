@@ -15,21 +15,21 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, told_of_the_seed
 from placement_pipeline.connectors.mail import (
     Cursor,
-    Envelope,
     Location,
-    Reading,
     Scopes,
+    SeedEnvelope,
     SeedNotebook,
     SeenMessage,
+    SweepReading,
 )
-from placement_pipeline.connectors.microsoft.errors import explain, is_state_gone
+from placement_pipeline.connectors.microsoft.errors import is_state_gone, tell_error
 from placement_pipeline.connectors.microsoft.permissions import READ, judge, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
     found,
+    header_value,
     message_path,
     moment_text,
-    read_header,
     read_moment,
     sender_of,
 )
@@ -76,7 +76,7 @@ class GraphSeedReader:
         self.meter = wire.meter
         self._wire = wire
 
-    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> Reading:
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         """As ``mail.SeedReader.sweep``. The cursor: a delta link for each folder, and ids of well-known folders."""
         with told_of_the_seed():
             return await _Sweep(self._wire, since - clocks.SEARCHED_BEFORE, cursor or {}, notebook).run()
@@ -107,13 +107,13 @@ class _Sweep:
         self._is_cut = False
         self._count = 0
 
-    async def run(self) -> Reading:
+    async def run(self) -> SweepReading:
         # One after the other: what moves from the first to the second meanwhile is then met last where it lies.
         followed = _FOLLOWED if self._wire.api.has_delta else ()
         links = {folder: await self._follow(folder) for folder in followed}
         if not followed or await self._is_something_elsewhere():
             await self._list_all()
-        return Reading({**links, "folders": self._well_known}, self._count)
+        return SweepReading({**links, "folders": self._well_known}, self._count)
 
     async def _follow(self, folder: str) -> str:
         """Take every change of a folder since the cursor; where its state is gone, the folder begins anew."""
@@ -125,7 +125,7 @@ class _Sweep:
             if is_state_gone(response):
                 beginnings += 1
                 if link is None or beginnings > _BEGINNINGS:
-                    raise ReadError("refused", f"{self._wire.who}: Graph refuses the read ({explain(response)})")
+                    raise ReadError("refused", f"{self._wire.who}: Graph refuses the read ({tell_error(response)})")
                 link, is_first_round, told_count = None, True, 0
                 self._well_known.clear()  # the mailbox may have been made anew
                 continue
@@ -289,9 +289,9 @@ def _located(folder: _Folder, row: _Row, earlier: Location | None) -> Location:
     return Location(folder=name, is_well_known_folder=is_well_known, inference=inference)
 
 
-def _envelope(row: _Row) -> Envelope:
-    return Envelope(
-        token=read_token(read_header(row, TOKEN_HEADER)),
+def _envelope(row: _Row) -> SeedEnvelope:
+    return SeedEnvelope(
+        token=read_token(header_value(row, TOKEN_HEADER)),
         from_address=sender_of(row),
         received_at=read_moment(row["receivedDateTime"]),
         subject=row.get("subject"),

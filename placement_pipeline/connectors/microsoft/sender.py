@@ -16,17 +16,17 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import (
     Accepted,
-    CannotTell,
     FoundSent,
     KeepDraft,
     LookUp,
+    LookUpFailed,
     OutcomeUnknown,
     ProvenUnsent,
     Refused,
     Scopes,
     SendOutcome,
 )
-from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_refusal
+from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_send
 from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     AppPausedError,
@@ -69,7 +69,7 @@ class GraphSender:
         if drafted.is_server_error and not is_slow_down(drafted):
             return _draft_unknown(f"HTTP {drafted.status_code}")
         if not drafted.is_success:
-            return judge_refusal(drafted)
+            return judge_send(drafted)
         try:
             draft = drafted.json()
             draft_id, internet_message_id = str(draft["id"]), draft.get("internetMessageId")
@@ -100,7 +100,7 @@ class GraphSender:
                     return FoundSent(draft_id, message.get("internetMessageId"))
             await self._remove(draft_id)
         except (ReadError, SignInError) as error:
-            return CannotTell(str(error))
+            return LookUpFailed(str(error))
         return ProvenUnsent()
 
     async def prove(self) -> str:
@@ -132,7 +132,7 @@ class GraphSender:
             case _ if not is_refusal(answer):
                 return OutcomeUnknown(f"Graph: HTTP {answer.status_code} to the send")
             case _:
-                refusal = judge_refusal(answer)
+                refusal = judge_send(answer)
         await self._remove(draft_id)
         return refusal
 

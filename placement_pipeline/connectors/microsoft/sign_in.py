@@ -15,7 +15,7 @@ import requests
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.certificate import ClientCertificate
-from placement_pipeline.connectors.microsoft.refusals import judge_refusal
+from placement_pipeline.connectors.microsoft.refusals import explain_refusal
 from placement_pipeline.connectors.sign_in import AccessToken, NotKeptError, TokenSession, TokenSource
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
@@ -121,7 +121,7 @@ class MicrosoftApp:
         except (requests.RequestException, msal.exceptions.MsalError, ValueError):
             raise unreachable from None
         if "access_token" not in answer:
-            raise judge_refusal(answer, who)
+            raise explain_refusal(answer, who)
         return answer
 
     def _application(self) -> Any:

@@ -17,8 +17,8 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.microsoft.errors import explain, is_slow_down
-from placement_pipeline.connectors.microsoft.permissions import Claims, read_claims
+from placement_pipeline.connectors.microsoft.errors import is_slow_down, tell_error
+from placement_pipeline.connectors.microsoft.permissions import TokenClaims, read_claims
 from placement_pipeline.connectors.sign_in import TokenSource
 
 IN_FLIGHT = 4
@@ -148,7 +148,7 @@ class GraphWire:
             response = await self._read_once(operation, url, params, await self._tokens.token(), page_size)
         if response.is_success or response.status_code in also:
             return response
-        raise ReadError("refused", f"{self.who}: Graph refuses the read ({explain(response)})")
+        raise ReadError("refused", f"{self.who}: Graph refuses the read ({tell_error(response)})")
 
     async def pages(self, operation: str, path: str, params: Mapping[str, str]) -> AsyncGenerator[list[dict[str, Any]]]:
         """The rows of a listing, page by page; the links to further pages are followed as they are."""
@@ -185,7 +185,7 @@ class GraphWire:
                 self._tokens.forget(token)
         return answer
 
-    async def claims(self) -> Claims | None:
+    async def claims(self) -> TokenClaims | None:
         """What the present token says of itself, for advice alone; None where it does not tell.
 
         Raises:
@@ -229,7 +229,7 @@ def found(response: httpx.Response, who: str) -> dict[str, Any]:
         ReadError: the mailbox or folder is not there, or the answer is no JSON.
     """
     if not response.is_success:
-        raise ReadError("refused", f"{who}: Graph refuses the read ({explain(response)})")
+        raise ReadError("refused", f"{who}: Graph refuses the read ({tell_error(response)})")
     with http.understood(who):
         answer: dict[str, Any] = response.json()
     return answer
@@ -251,7 +251,7 @@ def read_moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def read_header(row: Mapping[str, Any], name: str) -> str | None:
+def header_value(row: Mapping[str, Any], name: str) -> str | None:
     """The first header of this name that a message shows."""
     for header in row.get("internetMessageHeaders") or ():
         if header["name"].lower() == name.lower():

@@ -26,7 +26,7 @@ _Cell = int | float | str | bool | date | datetime | time | timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """A line that holds something.
 
     Attributes:
@@ -38,7 +38,7 @@ class Line:
     values: tuple[str, ...]
 
 
-def read_table(path: Path, is_header: IsHeader, remedy: str) -> list[Line]:
+def read_table(path: Path, is_header: IsHeader, remedy: str) -> list[TableLine]:
     """Read a table's lines, blank ones left out; the first is its header.
 
     Text may be UTF-8, UTF-16 with a byte order mark, or Windows-1252; its delimiter a comma,
@@ -85,7 +85,7 @@ def _decode(content: bytes, file_name: str) -> str:
     raise InputError(f'{file_name}: neither a workbook nor text; save it as XLSX or as "CSV UTF-8"')
 
 
-def _of_text(text: str, file_name: str, is_header: IsHeader) -> list[Line]:
+def _of_text(text: str, file_name: str, is_header: IsHeader) -> list[TableLine]:
     told = re.match(r'"?sep=([,;\t|])"?[ \t,;|]*(\r\n|\r|\n|$)', text, re.IGNORECASE)
     if told:
         return _parsed(text[told.end() :], told[1], file_name, first_line=2)
@@ -105,12 +105,12 @@ def _header(text: str, delimiter: str) -> tuple[str, ...]:
         return ()
 
 
-def _parsed(text: str, delimiter: str, file_name: str, first_line: int) -> list[Line]:
+def _parsed(text: str, delimiter: str, file_name: str, first_line: int) -> list[TableLine]:
     try:
         records = list(_records(text, delimiter))
     except _NotCsvError as error:
         raise InputError(f"{file_name}:{first_line + error.line}: not valid csv; check the quotes") from None
-    return [Line(f"{file_name}:{first_line + line}", values) for line, values in records]
+    return [TableLine(f"{file_name}:{first_line + line}", values) for line, values in records]
 
 
 def _records(text: str, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -134,8 +134,8 @@ class _NotCsvError(Exception):
         self.line = line
 
 
-def _of_workbook(content: bytes, file_name: str, is_header: IsHeader) -> list[Line]:
-    first: list[Line] = []
+def _of_workbook(content: bytes, file_name: str, is_header: IsHeader) -> list[TableLine]:
+    first: list[TableLine] = []
     for lines in _sheets(content, file_name):
         if lines and is_header(lines[0].values):
             return lines
@@ -143,7 +143,7 @@ def _of_workbook(content: bytes, file_name: str, is_header: IsHeader) -> list[Li
     return first
 
 
-def _sheets(content: bytes, file_name: str) -> Iterator[list[Line]]:
+def _sheets(content: bytes, file_name: str) -> Iterator[list[TableLine]]:
     unreadable = InputError(f"{file_name}: cannot be read as a workbook; save it again as XLSX")
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).namelist()
@@ -163,14 +163,14 @@ def _sheets(content: bytes, file_name: str) -> Iterator[list[Line]]:
         raise unreadable from None
 
 
-def _of_sheet(sheet: CalamineSheet, place: str) -> list[Line]:
+def _of_sheet(sheet: CalamineSheet, place: str) -> list[TableLine]:
     last_row, last_column = sheet.end or (0, 0)
     height, width = last_row + 1, last_column + 1
     if height * width > _MOST_CELLS:
         raise InputError(f"{place}: spreads over {height} rows and {width} columns; delete what lies beyond the table")
     rows = sheet.to_python(skip_empty_area=False)
     return [
-        Line(f"{place}:{line}", tuple(values))
+        TableLine(f"{place}:{line}", tuple(values))
         for line, row in enumerate(rows, 1)
         if any(values := [_text(cell).strip() for cell in row])
     ]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.connectors.roster_table.cells import Line, read_table
-from placement_pipeline.connectors.roster_table.words import NEEDED, Header, is_header, read_header, read_word
+from placement_pipeline.connectors.roster_table.cells import TableLine, read_table
+from placement_pipeline.connectors.roster_table.words import NEEDED, Header, is_header, read_columns, read_word
 from placement_pipeline.domain.roster import SyncedMailbox
 from placement_pipeline.domain.words import MailProvider, Route, SyncMode
 
@@ -31,7 +31,7 @@ def read_roster_file(path: Path) -> list[SyncedMailbox]:
             where more lines are wrong, how many.
     """
     lines = read_table(path, is_header, "name the admin's table in roster.mailboxes_file")
-    header = read_header(lines[0].values, lines[0].place) if lines else None
+    header = read_columns(lines[0].values, lines[0].place) if lines else None
     if header is None or len(lines) == 1:
         raise InputError(f"{path.name}: there is no mailbox in it; add a line for each sending address")
     mailboxes: dict[str, SyncedMailbox] = {}
@@ -63,7 +63,7 @@ class _Fields:
             value stands in a column that the header does not name. Then others may be shifted too.
     """
 
-    def __init__(self, line: Line, header: Header) -> None:
+    def __init__(self, line: TableLine, header: Header) -> None:
         self.place = line.place
         self._header = header
         columns, fields = len(header.names), len(line.values)

@@ -77,7 +77,7 @@ def is_header(values: Sequence[str]) -> bool:
     return not _missing(_named(values))
 
 
-def read_header(values: Sequence[str], place: str) -> Header:
+def read_columns(values: Sequence[str], place: str) -> Header:
     """What each column is.
 
     Args:

@@ -7,7 +7,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.dkim.arc import judge_arc, verify_chain
-from placement_pipeline.domain.auth.dkim.signatures import Signature, verify_signatures
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, verify_signatures
 from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc.walk import find_policy, is_aligned
@@ -29,7 +29,7 @@ _ANY_MENU = "the mail provider's settings for DKIM"
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class DeliveryEnvelope:
     """What someone knows of a delivery; None is left to the receiver's own lines.
 
     Attributes:
@@ -66,7 +66,7 @@ class ReceivedMessage:
     provider: MailProvider | None = None
     received_at: datetime | None = None
     authserv_id: str | None = None
-    envelope: Envelope = Envelope()
+    envelope: DeliveryEnvelope = DeliveryEnvelope()
     signature_html: str = ""
 
 
@@ -148,10 +148,10 @@ def _judge_stored(
 
 
 async def _find_spf(
-    known: Envelope, seen: ReceivedEnvelope, verdict: ReceiverVerdict, resolver: Resolver
+    known: DeliveryEnvelope, seen: ReceivedEnvelope, verdict: ReceiverVerdict, resolver: Resolver
 ) -> SpfOutcome:
     """SPF of the delivery: as its receiver found it, else evaluated now; alignment is left open."""
-    if known == Envelope() and verdict.spf is not None:
+    if known == DeliveryEnvelope() and verdict.spf is not None:
         return SpfOutcome(*verdict.spf)
     client_ip = known.client_ip or seen.client_ip
     mail_from = seen.mail_from_domain if known.mail_from is None else known.mail_from.strip().strip("<>")
@@ -168,7 +168,7 @@ def _signing_menu(provider: MailProvider | None) -> str:
     return PROVIDERS[provider].signing_menu if provider else _ANY_MENU
 
 
-def _guess_provider(fields: Sequence[HeaderField], signatures: Sequence[Signature]) -> MailProvider | None:
+def _guess_provider(fields: Sequence[HeaderField], signatures: Sequence[DkimSignature]) -> MailProvider | None:
     """Whose mailbox a message was sent from, by what that provider does on the way out; for remedies alone."""
     for one in signatures:
         if (provider := default_signer_of(one.domain)) is not None:

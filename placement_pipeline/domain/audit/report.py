@@ -14,7 +14,7 @@ MESSAGE_CHECKS = ("spf", "dkim", "dmarc", "arc", "receiver", "content")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """What was found out about one address or message.
 
     Attributes:

@@ -16,7 +16,7 @@ from placement_pipeline.domain.words import MailProvider
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class SendingAddress:
     """A sending address, as far as DNS is concerned.
 
     Attributes:
@@ -35,7 +35,7 @@ class Sender:
     selectors: Sequence[str] = ()
 
 
-async def audit_sender(sender: Sender, resolver: Resolver) -> list[Finding]:
+async def audit_sender(sender: SendingAddress, resolver: Resolver) -> list[Finding]:
     """SPF of the envelope's domain, and DKIM keys, DMARC and MX of From's.
 
     Args:

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from placement_pipeline.domain.reasons import arc, content, dkim, dmarc, history, mx, receiver, spf, tracking
-from placement_pipeline.domain.reasons.code import ReasonCode
+from placement_pipeline.domain.reasons.code import FindingReason
 
-__all__ = ["REASONS", "ReasonCode"]
+__all__ = ["REASONS", "FindingReason"]
 
 
-def _all() -> Iterator[tuple[str, ReasonCode]]:
+def _all() -> Iterator[tuple[str, FindingReason]]:
     for subject in (spf, dkim, arc, dmarc, mx, receiver, tracking, content, history):
         yield from subject.REASONS.items()
 
 
-REASONS: Mapping[str, ReasonCode] = MappingProxyType(dict(_all()))
+REASONS: Mapping[str, FindingReason] = MappingProxyType(dict(_all()))
 """Every reason code. A finding with any other code cannot be made."""

@@ -7,7 +7,7 @@ from placement_pipeline.domain.words import CheckStatus
 
 
 @dataclass(frozen=True, slots=True)
-class ReasonCode:
+class FindingReason:
     """What a reason code says, once for all findings that give it.
 
     Attributes:

@@ -36,7 +36,7 @@ class ListKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ListReading:
     """What one answer means.
 
     Attributes:
@@ -52,7 +52,7 @@ _Meaning = tuple[Standing, str]
 # Of one code: its meanings, none where it is not documented; None where it is a refusal.
 _Reader = Callable[[str, IPv4Address], list[_Meaning] | None]
 
-_CLEAN = Reading(Standing.CLEAN)
+_CLEAN = ListReading(Standing.CLEAN)
 _GRAVEST = (Standing.LISTED, Standing.SUSPECT, Standing.POLICY, Standing.CLEAN)
 
 # https://docs.spamhaus.com/datasets/docs/source/10-data-type-documentation/datasets/040-zones.html
@@ -104,7 +104,7 @@ _LISTS = ip_network("127.0.0.0/8")
 _BITS = ip_network("127.0.0.0/24")
 
 
-def read_answer(answer: Answer, kind: ListKind) -> Reading:
+def read_answer(answer: Answer, kind: ListKind) -> ListReading:
     """What a list's answer to an A question means. Never raises.
 
     Several codes count together: one refusal among them makes the whole unknown, otherwise
@@ -114,12 +114,12 @@ def read_answer(answer: Answer, kind: ListKind) -> Reading:
         case NoData():
             return _CLEAN
         case CannotTell() | BadName():
-            return Reading(Standing.UNKNOWN, str(answer))
+            return ListReading(Standing.UNKNOWN, str(answer))
         case Data(records=codes):
             return _read_codes(sorted(set(codes)), _READERS[kind])
 
 
-def _read_codes(codes: list[str], read: _Reader) -> Reading:
+def _read_codes(codes: list[str], read: _Reader) -> ListReading:
     meanings: list[_Meaning] = []
     undocumented: list[str] = []
     for code in codes:
@@ -127,18 +127,18 @@ def _read_codes(codes: list[str], read: _Reader) -> Reading:
         if address is None or address not in _LISTS:
             undocumented.append(code)
         elif address in _REFUSALS:
-            return Reading(Standing.UNKNOWN, f"the list refuses this resolver ({code})")
+            return ListReading(Standing.UNKNOWN, f"the list refuses this resolver ({code})")
         elif (found := read(code, address)) is None:
-            return Reading(Standing.UNKNOWN, f"the list refuses the question ({code})")
+            return ListReading(Standing.UNKNOWN, f"the list refuses the question ({code})")
         else:
             meanings += ((standing, f"{text} ({code})") for standing, text in found)
             undocumented += [] if found else [code]
     gravest = next((standing for standing in _GRAVEST if any(one is standing for one, _ in meanings)), None)
     if gravest is None or (gravest is Standing.CLEAN and undocumented):
-        return Reading(Standing.UNKNOWN, f"the list gave no documented code ({', '.join(undocumented)})")
+        return ListReading(Standing.UNKNOWN, f"the list gave no documented code ({', '.join(undocumented)})")
     if gravest is Standing.CLEAN:
         return _CLEAN
-    return Reading(gravest, ", ".join(text for _, text in meanings))
+    return ListReading(gravest, ", ".join(text for _, text in meanings))
 
 
 def _read_dbl(code: str, _: IPv4Address) -> list[_Meaning] | None:

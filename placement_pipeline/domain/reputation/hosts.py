@@ -16,7 +16,7 @@ _INNER_HOST = re.compile(
 )
 
 
-def read_address(host: str) -> IPv4Address | IPv6Address | None:
+def read_ip_host(host: str) -> IPv4Address | IPv6Address | None:
     """The IP address that stands where a host's name should; None where a name stands.
 
     Reads what browsers read: ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` are 127.0.0.1

@@ -14,7 +14,7 @@ from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_
 from placement_pipeline.domain.names import is_same_organization, normalize_domain, organizational_domain_by_list
 from placement_pipeline.domain.reputation.answers import Standing
 from placement_pipeline.domain.reputation.blocklists import Blocklist, Listing, ask_address, ask_hosts
-from placement_pipeline.domain.reputation.hosts import read_address
+from placement_pipeline.domain.reputation.hosts import read_ip_host
 from placement_pipeline.domain.reputation.vendors import name_vendor
 
 _MAX_HOSTS = 100
@@ -133,7 +133,7 @@ def _merge(hosts: Iterable[LinkedHost]) -> list[LinkedHost]:
 
 
 async def _look(one: LinkedHost, resolver: Resolver, lists: Sequence[Blocklist]) -> _Seen:
-    if (address := read_address(one.name)) is not None:
+    if (address := read_ip_host(one.name)) is not None:
         groups = await asyncio.gather(*(ask_address(each, address, resolver) for each in lists))
         return _Seen(one.name, tuple(listing for group in groups for listing in group))
     # Whether an address inside a link is a redirect's target at all, nobody knows without following it.
@@ -172,7 +172,7 @@ def _judge(one: LinkedHost, seen: _Seen, author_domain: str) -> list[Finding]:
         findings.append(finding("tracking_host_clean"))
     if isinstance(seen.found, NoData):
         findings.append(finding("tracking_host_missing", detail=_describe_hole(seen, seen.found)))
-    if read_address(one.name) is not None:
+    if read_ip_host(one.name) is not None:
         findings.append(finding("tracking_host_address"))
     elif one.is_tracker and author_domain:
         vendor = next((found for name in (one.name, *seen.chain) if (found := name_vendor(name))), None)

@@ -114,7 +114,7 @@ class SentProbe:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class BounceReport:
     """What a notice says of a probe, and by what it was recognised."""
 
     recipient: RecipientReport
@@ -151,7 +151,7 @@ def read_notice(raw: bytes) -> Notice | None:
     return Notice(recipients, token, message_id, _moment(_value(fields, "date")))
 
 
-def assign_notices(notices: Iterable[Notice], probes: Sequence[SentProbe]) -> dict[tuple[str, str], list[Report]]:
+def assign_notices(notices: Iterable[Notice], probes: Sequence[SentProbe]) -> dict[tuple[str, str], list[BounceReport]]:
     """Which notices are about which probes of one account.
 
     By our token; else by the returned message's id; else, where the notice returns neither,
@@ -167,7 +167,7 @@ def assign_notices(notices: Iterable[Notice], probes: Sequence[SentProbe]) -> di
     """
     by_token = {probe.token: probe for probe in probes}
     by_id = {_bare_id(probe.message_id): probe for probe in probes if probe.message_id}
-    found: dict[tuple[str, str], list[Report]] = {}
+    found: dict[tuple[str, str], list[BounceReport]] = {}
     for notice in notices:
         if notice.token is not None:
             match, candidates = NoticeMatch.TOKEN, [by_token.get(notice.token)]
@@ -176,7 +176,7 @@ def assign_notices(notices: Iterable[Notice], probes: Sequence[SentProbe]) -> di
         else:
             match, candidates = NoticeMatch.RECIPIENT, [one for one in probes if _could_be_about(notice, one)]
         if len(candidates) == 1 and (probe := candidates[0]) is not None:
-            report = Report(_report_on(notice, probe.to_address), match, notice.written_at)
+            report = BounceReport(_report_on(notice, probe.to_address), match, notice.written_at)
             found.setdefault(probe.key, []).append(report)
     return found
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from placement_pipeline.domain.findings import JSON, clean_evidence
-from placement_pipeline.domain.seeds.bounces import Action, Report
+from placement_pipeline.domain.seeds.bounces import Action, BounceReport
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Placement
 
 
-class Answer(StrEnum):
+class Asked(StrEnum):
     """What asking one place came to."""
 
     FOUND = "found"
@@ -38,10 +38,10 @@ class Proofs:
         notes: why something is unknown, a line each; no addresses.
     """
 
-    sent_copy: Answer
-    notices: Answer
-    reports: Sequence[Report] = ()
-    log: Answer = Answer.NOT_ASKED
+    sent_copy: Asked
+    notices: Asked
+    reports: Sequence[BounceReport] = ()
+    log: Asked = Asked.NOT_ASKED
     entry: LogEntry | None = None
     notes: Sequence[str] = ()
 
@@ -61,7 +61,7 @@ class Explanation:
     evidence: Mapping[str, JSON]
 
 
-def explain(proofs: Proofs) -> Explanation:
+def explain_probe(proofs: Proofs) -> Explanation:
     """The explanation that the proofs bear.
 
     In this order, because each proves more than what follows:
@@ -77,22 +77,22 @@ def explain(proofs: Proofs) -> Explanation:
     """
     failed = _first(proofs.reports, Action.FAILED)
     if failed is not None:
-        code = judge_refusal(failed.recipient.status)
+        code = judge_bounce_status(failed.recipient.status)
     elif proofs.entry is not None and proofs.entry.status in _OF_LOG:
         code = _OF_LOG[proofs.entry.status]
-    elif proofs.sent_copy is Answer.NOTHING:
+    elif proofs.sent_copy is Asked.NOTHING:
         code = "unsent"
     elif _first(proofs.reports, Action.DELAYED) is not None:
         code = "notice_delayed"
-    elif Answer.UNKNOWN in (proofs.sent_copy, proofs.notices, proofs.log):
+    elif Asked.UNKNOWN in (proofs.sent_copy, proofs.notices, proofs.log):
         code = "unknown"
     else:
-        code = "log_silent" if proofs.log is Answer.NOTHING else "unexplained"
+        code = "log_silent" if proofs.log is Asked.NOTHING else "unexplained"
     told = failed or _first(proofs.reports, Action.DELAYED) or next(iter(proofs.reports), None)
     return Explanation(REASONS[code].placement, code, _evidence(proofs, told))
 
 
-def settle(last: Placement, explained: Placement | None) -> Placement:
+def place_missing(last: Placement, explained: Placement | None) -> Placement:
     """A probe's placement, as its last sighting and its explanation have it.
 
     Only what is missing needs one: a probe that was found after it was explained is where it was found.
@@ -108,7 +108,7 @@ _RESTRICTED = {124, 129, *range(133, 137)}
 _SENDERS_ADDRESS = {7, 8}
 
 
-def judge_refusal(status: str | None) -> str:
+def judge_bounce_status(status: str | None) -> str:
     """Whose fault a refusal is, by its enhanced status code (RFC 3463 section 3).
 
     Args:
@@ -149,11 +149,11 @@ _OF_LOG = {
 }
 
 
-def _first(reports: Sequence[Report], action: Action) -> Report | None:
+def _first(reports: Sequence[BounceReport], action: Action) -> BounceReport | None:
     return next((report for report in reports if report.recipient.action is action), None)
 
 
-def _evidence(proofs: Proofs, report: Report | None) -> dict[str, JSON]:
+def _evidence(proofs: Proofs, report: BounceReport | None) -> dict[str, JSON]:
     evidence: dict[str, JSON] = {
         "sent_copy": proofs.sent_copy,
         "notices": proofs.notices,

@@ -9,7 +9,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PacingLimits:
     """What one mailbox may send.
 
     Attributes:
@@ -23,7 +23,7 @@ class Limits:
     daily_cap: int
 
 
-def next_send_at(sent_at: Sequence[datetime], now: datetime, limits: Limits, jitter: float) -> datetime:
+def next_send_at(sent_at: Sequence[datetime], now: datetime, limits: PacingLimits, jitter: float) -> datetime:
     """The earliest moment for the next probe.
 
     Args:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.words import Reason, Route, Scope, TestState, Variant
+from placement_pipeline.domain.words import Route, Scope, TestReason, TestState, Variant
 
 
 class Skip(StrEnum):
@@ -33,7 +33,7 @@ class KnownTest:
 
     test_id: str
     mailbox_id: str
-    reason: Reason
+    reason: TestReason
     variant: Variant
     state: TestState
     opened_at: datetime
@@ -49,7 +49,7 @@ class PlannedTest:
     test_id: str
     plan_key: str
     mailbox_id: str
-    reason: Reason
+    reason: TestReason
     variant: Variant
     route: Route
     retest_of_test_id: str | None = None
@@ -70,7 +70,7 @@ class Request:
 
     scope: Scope = Scope.OWED
     listed: frozenset[str] = frozenset()
-    reason: Reason = Reason.MANUAL
+    reason: TestReason = TestReason.MANUAL
     variant: Variant = Variant.AS_SENT
     route: Route | None = None
     request_key: str = ""
@@ -177,8 +177,8 @@ def _debt(
     match request.scope:
         case Scope.OWED:
             # A variant is compared with the real mail; it does not pay for the test of that.
-            if not any(test.reason is Reason.MONTHLY and test.variant is request.variant for test in history):
-                return _planned(f"monthly:{month}:{entry.mailbox_id}", entry, request, Reason.MONTHLY)
+            if not any(test.reason is TestReason.MONTHLY and test.variant is request.variant for test in history):
+                return _planned(f"monthly:{month}:{entry.mailbox_id}", entry, request, TestReason.MONTHLY)
             return _retest(entry, request, history, now - rests.retest_after, Skip.ALREADY_TESTED)
         case Scope.FLAGGED:
             return _retest(entry, request, history, now, Skip.NOT_FLAGGED)
@@ -198,11 +198,11 @@ def _retest(
         return otherwise
     if latest.closed_at is None or latest.closed_at > closed_by:
         return Skip.COOLING_DOWN
-    return _planned(f"retest:{latest.test_id}", entry, request, Reason.RETEST, latest.test_id)
+    return _planned(f"retest:{latest.test_id}", entry, request, TestReason.RETEST, latest.test_id)
 
 
 def _planned(
-    plan_key: str, entry: RosterEntry, request: Request, reason: Reason, retest_of: str | None = None
+    plan_key: str, entry: RosterEntry, request: Request, reason: TestReason, retest_of: str | None = None
 ) -> PlannedTest:
     if request.variant is not Variant.AS_SENT:
         plan_key = f"{plan_key}:{request.variant}"

@@ -52,7 +52,7 @@ _SCOPES = {
 }
 
 
-class GoogleWire:
+class GoogleServer:
     """Gmail's API and Google's token endpoint on one server."""
 
     def __init__(self, office: PostOffice, tokens: GoogleTokens, faults: WireFaults) -> None:
@@ -76,7 +76,7 @@ class GoogleWire:
         WorkspaceLogs(office).add_routes(self.app)
 
     def _account(self, request: web.Request) -> Account:
-        grant = access_tokens.read(TOKEN_PREFIX, request.headers.get("Authorization"))
+        grant = access_tokens.read_opaque(TOKEN_PREFIX, request.headers.get("Authorization"))
         account = self._store.accounts.get(grant.subject) if grant else None
         if account is None or account.is_revoked or account.is_broken:
             raise GmailError(401)

@@ -55,7 +55,7 @@ class QueryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedMessage:
     """One message as a list shows it; ``stored`` is None for one of the synthetic past."""
 
     id: str
@@ -182,7 +182,7 @@ class Query:
         self.shows_hidden |= label in _HIDDEN
         self._labels.add(label if label in SYSTEM_LABELS else user_label_id(place))
 
-    def accepts(self, item: Listed) -> bool:
+    def accepts(self, item: ListedMessage) -> bool:
         """Whether a message is a hit, but for hidden folders."""
         if not self._labels <= item.labels or not self.after <= item.sent_at < self.before:
             return False
@@ -193,7 +193,7 @@ class Query:
 
 def search(
     store: MailStore, account: Account, query: Query, label_ids: set[str], include_spam_trash: bool
-) -> list[Listed]:
+) -> list[ListedMessage]:
     """The hits, newest first."""
     shown = query.shows_hidden or include_spam_trash or bool(label_ids & _HIDDEN)
     return [
@@ -203,11 +203,11 @@ def search(
     ]
 
 
-def _all(store: MailStore, account: Account, query: Query) -> Iterator[Listed]:
+def _all(store: MailStore, account: Account, query: Query) -> Iterator[ListedMessage]:
     for message in sorted(store.messages(account.address), key=lambda m: (m.received_at, m.id), reverse=True):
-        yield Listed(message.id, message.received_at, labels_of(message), message)
+        yield ListedMessage(message.id, message.received_at, labels_of(message), message)
     for past in reversed(account.history.sent_between(query.after, query.before)):
-        yield Listed(past.id, past.sent_at, frozenset({"SENT"}), None)
+        yield ListedMessage(past.id, past.sent_at, frozenset({"SENT"}), None)
 
 
 def _all_hold(tests: list[_Test]) -> _Test | None:

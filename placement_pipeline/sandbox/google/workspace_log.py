@@ -42,7 +42,7 @@ class WorkspaceLogs:
         app.router.add_get(path, self._list, name="reports.activities.list")
 
     async def _list(self, request: web.Request) -> web.Response:
-        grant = access_tokens.read(TOKEN_PREFIX, request.headers.get("Authorization"))
+        grant = access_tokens.read_opaque(TOKEN_PREFIX, request.headers.get("Authorization"))
         caller = self._office.store.accounts.get(grant.subject) if grant else None
         if grant is None or caller is None:
             raise GmailError(401)

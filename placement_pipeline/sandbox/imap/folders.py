@@ -52,7 +52,7 @@ class Message(BaseMessage):
         return BaseLoadedMessage(self, requirement, MessageContent.parse(self._raw))
 
 
-class Folder(MailboxDataInterface[Message]):
+class ImapFolder(MailboxDataInterface[Message]):
     """One folder of one account, seen through the store."""
 
     def __init__(self, store: MailStore, address: str, folder: str) -> None:
@@ -118,11 +118,11 @@ class Folder(MailboxDataInterface[Message]):
         raise NotAllowedError("This server's mailboxes are filled by delivery only.")
 
     @override
-    async def copy(self, uid: int, destination: "Folder", *, recent: bool = False) -> NoReturn:
+    async def copy(self, uid: int, destination: "ImapFolder", *, recent: bool = False) -> NoReturn:
         raise NotAllowedError("This server's mailboxes are filled by delivery only.")
 
     @override
-    async def move(self, uid: int, destination: "Folder", *, recent: bool = False) -> NoReturn:
+    async def move(self, uid: int, destination: "ImapFolder", *, recent: bool = False) -> NoReturn:
         raise NotAllowedError("This server's mailboxes are filled by delivery only.")
 
     @override
@@ -156,14 +156,14 @@ class Folder(MailboxDataInterface[Message]):
         )
 
 
-class FolderTree(MailboxSetInterface[Folder]):
+class FolderTree(MailboxSetInterface[ImapFolder]):
     """One account's folders, by the names IMAP shows."""
 
     def __init__(self, store: MailStore, account: Account, junk_name: str) -> None:
         self.account = account
         self._store = store
         self._shown = {**_NAMES, "junk": junk_name}
-        self._folders: dict[str, Folder] = {}
+        self._folders: dict[str, ImapFolder] = {}
 
     @property
     @override
@@ -188,10 +188,10 @@ class FolderTree(MailboxSetInterface[Folder]):
         return await self.list_mailboxes()
 
     @override
-    async def get_mailbox(self, name: str) -> Folder:
+    async def get_mailbox(self, name: str) -> ImapFolder:
         folder = self._names()["INBOX" if name.upper() == "INBOX" else name]
         if folder not in self._folders:
-            self._folders[folder] = Folder(self._store, self.account.address, folder)
+            self._folders[folder] = ImapFolder(self._store, self.account.address, folder)
         return self._folders[folder]
 
     @override

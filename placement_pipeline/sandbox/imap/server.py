@@ -37,10 +37,10 @@ from placement_pipeline.sandbox.imap.folders import FolderTree, Message
 from placement_pipeline.sandbox.imap.tokens import TokenMechanism
 from placement_pipeline.sandbox.post.mailstore import Account, MailStore, StoredMessage
 from placement_pipeline.sandbox.wire_faults import WireFaults
-from placement_pipeline.sandbox.world.file import Seed
+from placement_pipeline.sandbox.world.file import WorldSeed
 
 
-class ImapWire:
+class ImapServer:
     """One IMAP server with a user for each IMAP account of the store.
 
     Args:
@@ -52,7 +52,9 @@ class ImapWire:
             SPECIAL-USE attribute, as some providers leave it.
     """
 
-    def __init__(self, store: MailStore, faults: WireFaults, context: ssl.SSLContext, seeds: Iterable[Seed]) -> None:
+    def __init__(
+        self, store: MailStore, faults: WireFaults, context: ssl.SSLContext, seeds: Iterable[WorldSeed]
+    ) -> None:
         self._context = context
         hosted = [seed for seed in seeds if seed.hosted_at == "imap"]
         self._trees = {

@@ -83,7 +83,7 @@ def _opens(credentials: ExternalCredentials, account: Account) -> bool:
     try:
         credentials.verify(None)
     except ExternalVerificationRequired as required:
-        token = access_tokens.read(_TOKEN_PREFIX, f"Bearer {required.token}")
+        token = access_tokens.read_opaque(_TOKEN_PREFIX, f"Bearer {required.token}")
         return token is not None and token.subject == account.address
     return False
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from placement_pipeline.sandbox.microsoft.messages import message_id
-from placement_pipeline.sandbox.microsoft.query import ListQuery, ODataError, Record, project
+from placement_pipeline.sandbox.microsoft.query import ListQuery, ODataError, ODataRecord, select_properties
 from placement_pipeline.sandbox.post.mailstore import MailStore, StoredMessage
 from placement_pipeline.sandbox.world.accounts import Account
 
@@ -81,7 +81,7 @@ class Deltas:
             ``resyncRequired``.
     """
 
-    def __init__(self, store: MailStore, record: Callable[[StoredMessage, bool], Record]) -> None:
+    def __init__(self, store: MailStore, record: Callable[[StoredMessage, bool], ODataRecord]) -> None:
         self.gone_code = "SyncStateNotFound"
         self._store, self._record = store, record
 
@@ -159,7 +159,7 @@ class Deltas:
             # What can be had back from the deleted items has changed; what went elsewhere is gone from here.
             reason = "changed" if message.folder == "trash" else "deleted"
             return {"id": message_id(message.id, state.folder, immutable), "@removed": {"reason": reason}}
-        shown = project(self._record(message, immutable), query.selected)
+        shown = select_properties(self._record(message, immutable), query.selected)
         if is_update:
             # An update tells what was updated, whatever was selected
             # (https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/5544).

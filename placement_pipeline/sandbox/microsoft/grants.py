@@ -54,7 +54,7 @@ def mint_token(grant: MicrosoftGrant, tenant: str, client_id: str, lifetime_seco
     return f"{signed}.{sign(payload)}"
 
 
-def read_token(authorization: str | None) -> MicrosoftGrant | None:
+def read_grant(authorization: str | None) -> MicrosoftGrant | None:
     """The grant in an ``Authorization`` header; None if it is missing, false or expired."""
     scheme, _, token = (authorization or "").partition(" ")
     *_, payload, signature = ["", *token.removeprefix(_OPAQUE).split(".")]

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from placement_pipeline.sandbox.microsoft.delta import Deltas, StateGoneError, page_size
-from placement_pipeline.sandbox.microsoft.grants import read_token
+from placement_pipeline.sandbox.microsoft.grants import read_grant
 from placement_pipeline.sandbox.microsoft.message_trace import MessageTraces
 from placement_pipeline.sandbox.microsoft.messages import (
     WELL_KNOWN,
@@ -28,11 +28,11 @@ from placement_pipeline.sandbox.microsoft.messages import (
     own_id,
     past_as_json,
 )
-from placement_pipeline.sandbox.microsoft.query import ListQuery, ODataError, Record, project
+from placement_pipeline.sandbox.microsoft.query import ListQuery, ODataError, ODataRecord, select_properties
 from placement_pipeline.sandbox.post.mailstore import NoSuchMessageError, StoredMessage
 from placement_pipeline.sandbox.post.office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
-from placement_pipeline.sandbox.world.accounts import Account, History
+from placement_pipeline.sandbox.world.accounts import Account, SentBefore
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -63,7 +63,7 @@ class GraphError(Exception):
         self.status, self.code = status, code
 
 
-class GraphWire:
+class GraphServer:
     """Graph v1.0 on one server.
 
     Attributes:
@@ -110,7 +110,7 @@ class GraphWire:
             self._in_flight[mailbox] -= 1
 
     def _account(self, request: web.Request) -> Account:
-        grant = read_token(request.headers.get("Authorization"))
+        grant = read_grant(request.headers.get("Authorization"))
         if grant is None:
             raise GraphError(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
         if grant.audience != f"{request.scheme}://{request.host}":
@@ -183,7 +183,7 @@ class GraphWire:
         folder = self._folder(request, account) if "folder" in request.match_info else None
         query = ListQuery(request.query)
         immutable = _wants_immutable_ids(request)
-        records: list[Record] = [
+        records: list[ODataRecord] = [
             self._record(message, immutable)
             for message in self._store.messages(account.address)
             if folder in (None, message.folder)
@@ -195,7 +195,7 @@ class GraphWire:
         answer: dict[str, Any] = {"@odata.context": f"{request.scheme}://{request.host}/v1.0/$metadata#messages"}
         if query.counts:
             answer["@odata.count"] = len(hits)
-        answer["value"] = [project(record, query.selected) for record in page]
+        answer["value"] = [select_properties(record, query.selected) for record in page]
         if len(hits) > query.skip + query.top:
             answer["@odata.nextLink"] = str(request.url.update_query({"$skip": str(query.skip + query.top)}))
         return web.json_response(answer)
@@ -213,10 +213,10 @@ class GraphWire:
             }
         )
 
-    def _read_record(self, message: StoredMessage, immutable: bool) -> Record:
+    def _read_record(self, message: StoredMessage, immutable: bool) -> ODataRecord:
         return as_json(self._store.accounts[message.account], message, immutable)
 
-    def _read_past(self, history: History, immutable: bool) -> list[Record]:
+    def _read_past(self, history: SentBefore, immutable: bool) -> list[ODataRecord]:
         account = self._store.accounts[history.owner]
         earlier = history.sent_between(history.first_sent_at, history.ends_at)
         return [past_as_json(account, message, immutable) for message in earlier]
@@ -224,7 +224,7 @@ class GraphWire:
     async def _get(self, request: web.Request) -> web.Response:
         account = self._account(request)
         record = as_json(account, self._message(request, account), _wants_immutable_ids(request))
-        return web.json_response(project(record, ListQuery(request.query).selected))
+        return web.json_response(select_properties(record, ListQuery(request.query).selected))
 
     async def _get_raw(self, request: web.Request) -> web.Response:
         account = self._account(request)
@@ -332,7 +332,7 @@ def _wants_immutable_ids(request: web.Request) -> bool:
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    return project(record, frozenset())
+    return select_properties(record, frozenset())
 
 
 async def _json(request: web.Request) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from typing import Any
 
 from aiohttp import web
 
-from placement_pipeline.sandbox.microsoft.grants import read_token
+from placement_pipeline.sandbox.microsoft.grants import read_grant
 from placement_pipeline.sandbox.post.fates import LoggedMail, mail_to
 from placement_pipeline.sandbox.post.office import PostOffice
 
-ErrorShape = Callable[[int, str, str], web.Response]
+TraceErrorShape = Callable[[int, str, str], web.Response]
 
 PERMISSION = "ExchangeMessageTrace.Read.All"
 PAGE_SIZE = 1000
@@ -41,7 +41,7 @@ class MessageTraces:
         error: builds Graph's error answer from a status, a code and a message.
     """
 
-    def __init__(self, office: PostOffice, error: ErrorShape) -> None:
+    def __init__(self, office: PostOffice, error: TraceErrorShape) -> None:
         self._office, self._error = office, error
 
     def add_routes(self, app: web.Application) -> None:
@@ -49,7 +49,7 @@ class MessageTraces:
         app.router.add_get("/v1.0/admin/exchange/tracing/messageTraces", self._list, name="graph.messageTraces.list")
 
     async def _list(self, request: web.Request) -> web.Response:
-        grant = read_token(request.headers.get("Authorization"))
+        grant = read_grant(request.headers.get("Authorization"))
         if grant is None:
             return self._error(401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
         if not grant.is_application or PERMISSION not in grant.permissions:

@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, getaddresses
 from typing import Any
 
-from placement_pipeline.sandbox.post.mail_text import parse, plain, text_of
+from placement_pipeline.sandbox.post.mail_text import parse, text_of, text_of_markup
 from placement_pipeline.sandbox.post.mailstore import PastMessage, StoredMessage
 from placement_pipeline.sandbox.world.accounts import Account, derive
 
@@ -85,7 +85,7 @@ def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[s
     """
     parsed = parse(message.raw)
     html = parsed.get_body(("html",))
-    body = html or parsed.get_body(("plain",))
+    body = html or parsed.get_body(("text_of_markup",))
     moment = _moment(message.received_at)
     sender = _recipients(parsed, "From")
     return {
@@ -162,7 +162,7 @@ def from_json(account: Account, message: Mapping[str, Any]) -> bytes:
     body = message.get("body") or {}
     content = str(body.get("content") or "")
     if str(body.get("contentType", "text")).lower() == "html":
-        mail.set_content(plain(content))
+        mail.set_content(text_of_markup(content))
         mail.add_alternative(content, subtype="html")
     else:
         mail.set_content(content)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-Record = Mapping[str, Any]
+ODataRecord = Mapping[str, Any]
 
 _MAX_TOP = 1000
 _DEFAULT_TOP = 10
@@ -37,7 +37,7 @@ class _Clause:
     test: Callable[[Any, Any], bool]
     value: Any
 
-    def accepts(self, record: Record) -> bool:
+    def accepts(self, record: ODataRecord) -> bool:
         found: Any = record
         for name in self.path.split("/"):
             found = found.get(name) if isinstance(found, Mapping) else None
@@ -70,14 +70,14 @@ class ListQuery:
         self.skip = _whole(options, "$skip", 0)
         self.counts = options.get("$count", "").lower() == "true"
 
-    def hits(self, records: list[Record]) -> list[Record]:
+    def hits(self, records: list[ODataRecord]) -> list[ODataRecord]:
         """The records that match, in the order asked; by default the newest first."""
         found = [record for record in records if all(clause.accepts(record) for clause in self._clauses)]
         by = self._order or "receivedDateTime"
         return sorted(found, key=lambda record: str(record.get(by, "")), reverse=self._descending)
 
 
-def project(record: Record, selected: frozenset[str]) -> dict[str, Any]:
+def select_properties(record: ODataRecord, selected: frozenset[str]) -> dict[str, Any]:
     """A record with the properties asked for; the headers only come when they are named."""
     if not selected:
         return {name: value for name, value in record.items() if name != _NOT_UNLESS_SELECTED}

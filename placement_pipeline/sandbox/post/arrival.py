@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Literal
 
 from placement_pipeline.sandbox.post.authentication import Authentication
-from placement_pipeline.sandbox.post.content import Content
+from placement_pipeline.sandbox.post.content import WeighedContent
 from placement_pipeline.sandbox.post.outbound import InTransit
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class MailAtTheDoor:
     """A message at a receiver's door, evaluated.
 
     Attributes:
@@ -27,7 +27,7 @@ class Arrival:
     mail: InTransit
     recipient: str
     authentication: Authentication
-    content: Content
+    content: WeighedContent
     listed_hosts: tuple[str, ...]
     is_cold: bool
     strictness: float

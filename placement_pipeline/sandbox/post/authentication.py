@@ -22,7 +22,7 @@ _SPF_STATUS = {"data": "NOERROR", "nodata": "NOERROR", "nxdomain": "NXDOMAIN", "
 
 
 @dataclass(frozen=True, slots=True)
-class SpfResult:
+class ReceivedSpf:
     """RFC 7208: the verdict on the envelope's domain and the client's address."""
 
     verdict: str
@@ -59,7 +59,7 @@ class DmarcResult:
 class Authentication:
     """All verdicts on one message."""
 
-    spf: SpfResult
+    spf: ReceivedSpf
     dkim: tuple[DkimResult, ...]
     dmarc: DmarcResult
     is_aligned: bool
@@ -76,7 +76,7 @@ class Authenticator:
     def __init__(self, zones: Zones) -> None:
         self._zones = zones
         self._resolver = _ZoneResolver(zones)
-        self._spf: dict[tuple[str, str], SpfResult] = {}
+        self._spf: dict[tuple[str, str], ReceivedSpf] = {}
         self._spf_revision = zones.revision
 
     async def check(self, raw: bytes, ip: str, helo: str, envelope_from: str, from_domain: str) -> Authentication:
@@ -98,7 +98,7 @@ class Authenticator:
         is_aligned = any(self._zones.organizational_domain(domain) == mine for domain in passing)
         return Authentication(spf, signatures, self._check_dmarc(from_domain, mine, is_aligned), is_aligned)
 
-    async def _check_spf(self, ip: str, helo: str, envelope_from: str) -> SpfResult:
+    async def _check_spf(self, ip: str, helo: str, envelope_from: str) -> ReceivedSpf:
         if self._spf_revision != self._zones.revision:
             self._spf.clear()
             self._spf_revision = self._zones.revision
@@ -106,7 +106,7 @@ class Authenticator:
         # One evaluation parses every record of the tree again (0.8 ms); twenty seeds ask the same.
         if (known := self._spf.get((ip, domain))) is None:
             result = await Evaluator(self._resolver, Limits(max_queries=None)).evaluate(ip, envelope_from, helo)
-            known = self._spf[ip, domain] = SpfResult(str(result.verdict), domain)
+            known = self._spf[ip, domain] = ReceivedSpf(str(result.verdict), domain)
         return known
 
     def _check_dkim(self, raw: bytes) -> tuple[DkimResult, ...]:

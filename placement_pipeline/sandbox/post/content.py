@@ -21,7 +21,7 @@ _BARE_LINK = re.compile(r"https?://[^\s<>\"')]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class WeighedContent:
     """What is in one message.
 
     Attributes:
@@ -55,7 +55,7 @@ class Content:
         return self.link_hosts | self.pixel_hosts
 
 
-def read_content(raw: bytes) -> Content:
+def weigh_content(raw: bytes) -> WeighedContent:
     """Look into a message; what cannot be decoded counts as empty."""
     texts: dict[str, str] = {}
     attached_bytes = 0
@@ -67,12 +67,12 @@ def read_content(raw: bytes) -> Content:
             attached_bytes += len(part.get_payload(decode=True) or b"")
     if "text/html" not in texts:
         plain = texts.get("text/plain", "")
-        return Content(len(plain.strip()), attached_bytes, 0, _hosts(_BARE_LINK.findall(plain)), frozenset())
+        return WeighedContent(len(plain.strip()), attached_bytes, 0, _hosts(_BARE_LINK.findall(plain)), frozenset())
     page = _Page()
     # html.parser asserts on a marked section it does not know; a filter goes by what it has read until then.
     with suppress(AssertionError):
         page.feed(texts["text/html"])
-    return Content(
+    return WeighedContent(
         len(" ".join("".join(page.text).split())),
         attached_bytes + page.image_bytes,
         page.image_pixels,

@@ -24,11 +24,11 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from placement_pipeline.domain.words import SyncMode
-from placement_pipeline.sandbox.post.mail_text import plain
+from placement_pipeline.sandbox.post.mail_text import text_of_markup
 from placement_pipeline.sandbox.post.office import SMART_BCC_DOMAIN, PostOffice
 from placement_pipeline.sandbox.post.outbound import Via
 from placement_pipeline.sandbox.world.faults import Fault
-from placement_pipeline.sandbox.world.file import Contact, Mailbox, Rep
+from placement_pipeline.sandbox.world.file import Mailbox, Rep, WorldContact
 
 TEMPLATE_ID = "first-contact"
 TEMPLATE_SUBJECT = "{{ contact.company }}: planning across two sites"
@@ -124,16 +124,16 @@ def _message(office: PostOffice, rep: Rep, mailbox: Mailbox, address: str, refer
         case "mail_program":
             mail["Message-ID"] = f"<{str(uuid4()).upper()}@{mailbox.address.rpartition('@')[2]}>"
             mail["X-Mailer"] = "Apple Mail (2.3826.500.181.1.5)"
-    mail.set_content(plain(markup))
+    mail.set_content(text_of_markup(markup))
     mail.add_alternative(markup, subtype="html")
     return mail
 
 
-def _contact(office: PostOffice, address: str) -> Contact:
+def _contact(office: PostOffice, address: str) -> WorldContact:
     for seed in office.world.seeds:
         if seed.address == address:
             return seed.contact
-    return Contact(name="Sam Contact", company="Contact Company")
+    return WorldContact(name="Sam WorldContact", company="WorldContact Company")
 
 
 def _track(markup: str, host: str) -> str:

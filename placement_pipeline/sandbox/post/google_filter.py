@@ -7,7 +7,7 @@ https://support.google.com/mail/answer/81126. Rules of thumb, not Google's filte
 from datetime import timedelta, timezone
 from email.utils import format_datetime
 
-from placement_pipeline.sandbox.post.arrival import Arrival, Filed, Rejected
+from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor, Rejected
 from placement_pipeline.sandbox.post.authentication import Authentication, DkimResult
 from placement_pipeline.sandbox.world.accounts import derive
 
@@ -21,7 +21,7 @@ _SPF_WORDS = {
 }
 
 
-def judge(arrival: Arrival) -> Filed | Rejected:
+def judge(arrival: MailAtTheDoor) -> Filed | Rejected:
     """File one message: spam first by authentication, then blocklist, then history; tabs by content."""
     dmarc = arrival.authentication.dmarc
     if dmarc.verdict == "fail" and dmarc.policy == "reject":
@@ -40,7 +40,7 @@ def judge(arrival: Arrival) -> Filed | Rejected:
     return Filed("inbox", "promotions" if is_promotion else "personal", _trace(arrival))
 
 
-def _trace(arrival: Arrival) -> tuple[str, ...]:
+def _trace(arrival: MailAtTheDoor) -> tuple[str, ...]:
     mail, date = arrival.mail, format_datetime(arrival.at.astimezone(_PACIFIC))
     hop = derive("google hop", mail.id, arrival.recipient, length=30)
     sender, ip = mail.envelope_from, mail.relay.ip

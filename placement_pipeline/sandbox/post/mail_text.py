@@ -12,7 +12,7 @@ def parse(raw: bytes) -> EmailMessage:
     return email.message_from_bytes(raw, policy=email.policy.default)
 
 
-def plain(markup: str) -> str:
+def text_of_markup(markup: str) -> str:
     """HTML's text, without tags, scripts and styles."""
     visible = re.sub(r"(?is)<(script|style|head)\b.*?</\1>", " ", markup)
     return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", visible).split()))
@@ -24,5 +24,5 @@ def text_of(message: EmailMessage) -> str:
     for part in message.walk():
         if part.get_content_maintype() == "text":
             text = str(part.get_content())
-            texts.append(plain(text) if part.get_content_subtype() == "html" else text)
+            texts.append(text_of_markup(text) if part.get_content_subtype() == "html" else text)
     return " ".join(" ".join(texts).split())

@@ -15,16 +15,16 @@ from email.utils import parseaddr
 from typing import Any, Literal
 
 from placement_pipeline.sandbox.post.journal import Entry, Journal
-from placement_pipeline.sandbox.world.accounts import Account, History, PastMessage
+from placement_pipeline.sandbox.world.accounts import Account, PastMessage, SentBefore
 
 __all__ = [
     "Account",
     "Event",
-    "History",
     "MailStore",
     "NoSuchAccountError",
     "NoSuchMessageError",
     "PastMessage",
+    "SentBefore",
     "StoredMessage",
 ]
 

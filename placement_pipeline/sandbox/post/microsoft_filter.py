@@ -7,7 +7,7 @@ not Microsoft's filter.
 
 from email.utils import format_datetime
 
-from placement_pipeline.sandbox.post.arrival import Arrival, Filed
+from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor
 from placement_pipeline.sandbox.post.authentication import Authentication
 from placement_pipeline.sandbox.world.accounts import derive
 
@@ -19,7 +19,7 @@ _DKIM_WORDS = {
 }
 
 
-def judge(arrival: Arrival) -> Filed:
+def judge(arrival: MailAtTheDoor) -> Filed:
     """File one message: composite authentication, SPF, blocklist, history; focused or other by content."""
     authentication = arrival.authentication
     fails_composite = _compauth(authentication).startswith("fail")
@@ -44,7 +44,7 @@ def _compauth(authentication: Authentication) -> str:
     return "none reason=451" if dmarc.verdict == "temperror" else "fail reason=001"
 
 
-def _trace(arrival: Arrival, scl: int, verdict: str, category: str) -> tuple[str, ...]:
+def _trace(arrival: MailAtTheDoor, scl: int, verdict: str, category: str) -> tuple[str, ...]:
     mail, date = arrival.mail, format_datetime(arrival.at)
     number = int(derive("microsoft hop", mail.id, arrival.recipient, length=6), 16)
     edge = f"DB1PEPF000{number % 90000 + 10000}.mail.protection.outlook.com"
@@ -66,7 +66,7 @@ def _trace(arrival: Arrival, scl: int, verdict: str, category: str) -> tuple[str
     )
 
 
-def _authentication_results(arrival: Arrival) -> str:
+def _authentication_results(arrival: MailAtTheDoor) -> str:
     authentication = arrival.authentication
     results = authentication.dkim
     chosen = next((result for result in results if result.verdict == "pass"), results[0] if results else None)
@@ -87,7 +87,7 @@ def _authentication_results(arrival: Arrival) -> str:
     )
 
 
-def _received_spf(arrival: Arrival) -> str:
+def _received_spf(arrival: MailAtTheDoor) -> str:
     verdict, ip = arrival.authentication.spf.verdict, arrival.mail.relay.ip
     verb = "designates" if verdict == "pass" else "does not designate"
     return (

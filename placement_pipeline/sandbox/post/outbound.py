@@ -11,7 +11,7 @@ from typing import Literal
 import dkim
 
 from placement_pipeline.sandbox.post.message_fields import addresses, is_named, join_fields, split_fields
-from placement_pipeline.sandbox.world.accounts import Account, History, derive
+from placement_pipeline.sandbox.world.accounts import Account, SentBefore, derive
 from placement_pipeline.sandbox.world.faults import Faults
 from placement_pipeline.sandbox.world.file import World
 from placement_pipeline.sandbox.world.keys import KeyRing, signing_name
@@ -44,7 +44,7 @@ class InTransit:
     from_address: str
     envelope_from: str
     relay: Relay
-    history: History
+    history: SentBefore
 
 
 class Outbound:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from placement_pipeline.sandbox.post import google_filter, microsoft_filter, regional_filter
-from placement_pipeline.sandbox.post.arrival import Arrival, Rejected, Withheld
+from placement_pipeline.sandbox.post.arrival import MailAtTheDoor, Rejected, Withheld
 from placement_pipeline.sandbox.post.authentication import Authenticator
-from placement_pipeline.sandbox.post.content import read_content
+from placement_pipeline.sandbox.post.content import weigh_content
 from placement_pipeline.sandbox.post.outbound import InTransit
-from placement_pipeline.sandbox.world.accounts import Account, History
+from placement_pipeline.sandbox.world.accounts import Account, SentBefore
 from placement_pipeline.sandbox.world.faults import Fault, Faults
 from placement_pipeline.sandbox.world.file import World
 from placement_pipeline.sandbox.world.zones import Zones
@@ -55,11 +55,11 @@ class Receivers:
         """
         if recipient.seed_id and (planted := self._planted(mail.from_address, recipient.seed_id)):
             return planted
-        content = read_content(mail.raw)
+        content = weigh_content(mail.raw)
         authentication = await self._authenticator.check(
             mail.raw, mail.relay.ip, mail.relay.name, mail.envelope_from, mail.from_address.rpartition("@")[2]
         )
-        arrival = Arrival(
+        arrival = MailAtTheDoor(
             mail,
             recipient.address,
             authentication,
@@ -89,6 +89,6 @@ class Receivers:
         return plant.folder if plant else None
 
 
-def is_cold(history: History, at: datetime) -> bool:
+def is_cold(history: SentBefore, at: datetime) -> bool:
     """Whether a sender is too new, or has sent too little, to be known."""
     return at - history.first_sent_at < _COLD_AGE or history.sent_count < _COLD_SENT_COUNT

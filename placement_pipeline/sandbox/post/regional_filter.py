@@ -5,7 +5,7 @@ Symbols and weights follow rspamd's defaults in kind, not in number: https://rsp
 
 from email.utils import format_datetime
 
-from placement_pipeline.sandbox.post.arrival import Arrival, Filed
+from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor
 from placement_pipeline.sandbox.world.accounts import derive
 
 _JUNK_SCORE = 5.0
@@ -24,14 +24,14 @@ _SPF_SYMBOLS = {
 _DKIM_SYMBOLS = {"pass": ("R_DKIM_ALLOW", -0.2), "fail": ("R_DKIM_REJECT", 1.0), "permerror": ("R_DKIM_PERMFAIL", 0.5)}
 
 
-def judge(arrival: Arrival) -> Filed:
+def judge(arrival: MailAtTheDoor) -> Filed:
     """File one message: junk above 5 points, inbox below."""
     symbols = score(arrival)
     total = sum(weight for _, weight in symbols)
     return Filed("junk" if total > _JUNK_SCORE else "inbox", None, _trace(arrival, symbols, total))
 
 
-def score(arrival: Arrival) -> list[tuple[str, float]]:
+def score(arrival: MailAtTheDoor) -> list[tuple[str, float]]:
     """The symbols that fire, with their weights."""
     authentication = arrival.authentication
     symbols = [_SPF_SYMBOLS.get(authentication.spf.verdict, ("R_SPF_DNSFAIL", 0.0))]
@@ -50,7 +50,7 @@ def score(arrival: Arrival) -> list[tuple[str, float]]:
     return symbols
 
 
-def _trace(arrival: Arrival, symbols: list[tuple[str, float]], total: float) -> tuple[str, ...]:
+def _trace(arrival: MailAtTheDoor, symbols: list[tuple[str, float]], total: float) -> tuple[str, ...]:
     mail, authentication = arrival.mail, arrival.authentication
     host = f"mx.{arrival.recipient.rpartition('@')[2]}"
     is_spam = total > _JUNK_SCORE

@@ -39,7 +39,7 @@ class PastMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SentBefore:
     """A mailbox's synthetic past: evenly spread, the same in every run.
 
     Attributes:
@@ -114,7 +114,7 @@ class Account:
     password: str
     is_revoked: bool
     is_broken: bool
-    history: History
+    history: SentBefore
     scopes: tuple[str, ...] = _REP_SCOPES
 
     def may_send_as(self, address: str) -> bool:
@@ -176,7 +176,7 @@ def _account(
     kind: Literal["rep", "control", "seed"],
     hosted_at: Host,
     display_name: str,
-    history: History,
+    history: SentBefore,
     *,
     seed_id: str | None = None,
     is_consumer: bool = False,
@@ -202,7 +202,7 @@ def _account(
     )
 
 
-def _past(address: str, past: Past, is_cold: bool, began_at: datetime) -> History:
+def _past(address: str, past: Past, is_cold: bool, began_at: datetime) -> SentBefore:
     if is_cold:
-        return History(address, began_at - _COLD, began_at, _COLD_WEEKLY_SENT)
-    return History(address, began_at - timedelta(weeks=past.weeks), began_at, past.weekly_sent)
+        return SentBefore(address, began_at - _COLD, began_at, _COLD_WEEKLY_SENT)
+    return SentBefore(address, began_at - timedelta(weeks=past.weeks), began_at, past.weekly_sent)

@@ -7,7 +7,7 @@ it does not take, and its refusal where the world says that it refuses.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from placement_pipeline.sandbox.world.file import BlocklistName, Listing
+from placement_pipeline.sandbox.world.file import BlocklistName, PlantedListing
 
 ZONES: Mapping[BlocklistName, str] = {
     "dbl": "dbl.spamhaus.org",
@@ -45,7 +45,7 @@ class Blocklists:
     def __post_init__(self) -> None:
         self._entries = {name: dict(entries) for name, entries in _TEST_ENTRIES.items()}
 
-    def add(self, listings: Iterable[Listing]) -> None:
+    def add(self, listings: Iterable[PlantedListing]) -> None:
         """Put names and addresses on lists."""
         for one in listings:
             self._entries[one.list][_entry(one)] = (one.code,)
@@ -75,6 +75,6 @@ class Blocklists:
         return next((entries[one] for one in names if one in entries), ())
 
 
-def _entry(one: Listing) -> str:
+def _entry(one: PlantedListing) -> str:
     is_address = one.name.replace(".", "").isdigit()
     return ".".join(reversed(one.name.split("."))) if is_address else one.name

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SubjectKind = Literal["mailbox", "domain", "seed", "pair", "dns_name"]
+PlantedOn = Literal["mailbox", "domain", "seed", "pair", "dns_name"]
 
 
 class Fault(StrEnum):
@@ -54,7 +54,7 @@ class FaultFacts:
         needs: fields of the plant that must be given beside ``on``.
     """
 
-    subject: SubjectKind
+    subject: PlantedOn
     summary: str
     expected: Mapping[str, str] = field(default_factory=dict)
     flagged: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ class Mailbox(_Section):
         return self.account or self.address
 
 
-class WonDeal(_Section):
+class WorldDeal(_Section):
     """A deal the rep has won, counted back from the world's first start."""
 
     days_ago: int = Field(ge=0)
@@ -115,17 +115,17 @@ class Rep(User):
 
     job_title: str = "Account Executive"
     mailboxes: tuple[Mailbox, ...] = Field(min_length=1)
-    won_deals: tuple[WonDeal, ...] = ()
+    won_deals: tuple[WorldDeal, ...] = ()
 
 
-class Contact(_Section):
+class WorldContact(_Section):
     """The person a seed plays."""
 
     name: str
     company: str
 
 
-class Seed(_Section):
+class WorldSeed(_Section):
     """A seed mailbox.
 
     Attributes:
@@ -138,7 +138,7 @@ class Seed(_Section):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     address: str = Field(pattern=_ADDRESS)
     family: ProviderFamily
-    contact: Contact
+    contact: WorldContact
     strictness: float = Field(default=0.5, ge=0, le=1)
     junk_folder: str = "Junk"
     sign_in: Literal["password", "xoauth2"] = "password"
@@ -164,7 +164,7 @@ class Control(_Section):
     job_title: str = "Account Executive"
 
 
-class Currency(_Section):
+class WorldCurrency(_Section):
     """A currency of the company, one that it made itself (``is_custom``) perhaps."""
 
     code: str
@@ -184,13 +184,13 @@ class Crm(_Section):
 
     tracking_host: str = Field(default="track.pipedrive-mail.example", pattern=_NAME)
     users: tuple[User, ...] = ()
-    currencies: tuple[Currency, ...] = (
-        Currency(code="EUR", name="Euro"),
-        Currency(code="USD", name="US Dollar"),
+    currencies: tuple[WorldCurrency, ...] = (
+        WorldCurrency(code="EUR", name="Euro"),
+        WorldCurrency(code="USD", name="US Dollar"),
     )
 
 
-class Listing(_Section):
+class PlantedListing(_Section):
     """An entry of a blocklist.
 
     Attributes:
@@ -216,7 +216,7 @@ class Names(_Section):
 
     aliases: dict[str, str] = {}
     addresses: dict[str, str] = {}
-    listings: tuple[Listing, ...] = ()
+    listings: tuple[PlantedListing, ...] = ()
     refusing_lists: tuple[BlocklistName, ...] = ()
 
 
@@ -261,7 +261,7 @@ class World(_Section):
     domains: tuple[Domain, ...] = Field(min_length=1)
     reps: tuple[Rep, ...] = Field(min_length=1)
     control: Control | None = None
-    seeds: tuple[Seed, ...] = Field(min_length=1)
+    seeds: tuple[WorldSeed, ...] = Field(min_length=1)
     crm: Crm = Crm()
     names: Names = Names()
     wire: Wire = Wire()
@@ -292,7 +292,7 @@ class World(_Section):
     def _rep_of(self) -> dict[str, Rep]:
         return {mailbox.address: rep for rep in self.reps for mailbox in rep.mailboxes}
 
-    def seed(self, seed_id: str) -> Seed:
+    def seed(self, seed_id: str) -> WorldSeed:
         """The seed of this id.
 
         Raises:

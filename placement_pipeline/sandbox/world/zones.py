@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 from placement_pipeline.domain.words import ProviderFamily
 from placement_pipeline.sandbox.world.blocklists import ZONES, Blocklists
 from placement_pipeline.sandbox.world.faults import Fault, Faults
-from placement_pipeline.sandbox.world.file import BlocklistName, Domain, Listing, Seed, World
+from placement_pipeline.sandbox.world.file import BlocklistName, Domain, PlantedListing, World, WorldSeed
 from placement_pipeline.sandbox.world.keys import (
     KeyRing,
     SigningName,
@@ -40,7 +40,7 @@ _PLANTED: dict[Fault, Status] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ZoneRecord:
     """One resource record; ``value`` as in a zone file, except that TXT is the bare text, unquoted and whole."""
 
     name: str
@@ -49,11 +49,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ZoneAnswer:
     """What a question yields: CNAMEs passed on the way first, then the records asked for."""
 
     status: Status
-    records: tuple[Record, ...] = ()
+    records: tuple[ZoneRecord, ...] = ()
 
     def values(self, rtype: str) -> list[str]:
         """The values of one type."""
@@ -92,7 +92,7 @@ class Zones:
         self._blocklists = Blocklists(frozenset(self._world.names.refusing_lists))
         self._blocklists.add(self._world.names.listings)
         self._blocklists.add(
-            Listing(list="dbl", name=self.organizational_domain(plant.host), code="127.0.1.2")
+            PlantedListing(list="dbl", name=self.organizational_domain(plant.host), code="127.0.1.2")
             for plant in plants
             if plant.fault is Fault.LISTED_TRACKING_DOMAIN and plant.host
         )
@@ -115,7 +115,7 @@ class Zones:
             or any(_last_byte(value) & _URIBL_BLACK and not _last_byte(value) & 1 for value in uribl)
         )
 
-    def lookup(self, name: str, rtype: str) -> Answer:
+    def lookup(self, name: str, rtype: str) -> ZoneAnswer:
         """Answer one question, as a recursive resolver would.
 
         Args:
@@ -127,22 +127,22 @@ class Zones:
             where it exists without such records; of a chain of CNAMEs, all of it.
         """
         name = _normal(name)
-        passed: list[Record] = []
+        passed: list[ZoneRecord] = []
         for _ in range(_CHAIN_LIMIT):
             if planted := self._planted_at(name):
-                return Answer(planted)
+                return ZoneAnswer(planted)
             if which := self._blocklists.of_question(name):
                 return self._answer_blocklist(which, name, rtype)
             here = self._records.get(name)
             if here is None:
-                return Answer("nodata" if name in self._parents else "nxdomain", tuple(passed))
+                return ZoneAnswer("nodata" if name in self._parents else "nxdomain", tuple(passed))
             if rtype in here:
-                return Answer("data", (*passed, *(Record(name, rtype, value) for value in here[rtype])))
+                return ZoneAnswer("data", (*passed, *(ZoneRecord(name, rtype, value) for value in here[rtype])))
             if "CNAME" not in here:
-                return Answer("nodata", tuple(passed))
-            passed.append(Record(name, "CNAME", here["CNAME"][0]))
+                return ZoneAnswer("nodata", tuple(passed))
+            passed.append(ZoneRecord(name, "CNAME", here["CNAME"][0]))
             name = _normal(here["CNAME"][0])
-        return Answer("servfail")
+        return ZoneAnswer("servfail")
 
     def _planted_at(self, name: str) -> Status | None:
         if not self._planted:
@@ -152,25 +152,25 @@ class Zones:
                 return self._planted[planted]
         return None
 
-    def _answer_blocklist(self, which: BlocklistName, name: str, rtype: str) -> Answer:
+    def _answer_blocklist(self, which: BlocklistName, name: str, rtype: str) -> ZoneAnswer:
         codes = self._blocklists.codes(which, name)
         if not codes:
-            return Answer("nxdomain")
+            return ZoneAnswer("nxdomain")
         texts = {"A": codes, "TXT": (f"{which}: {', '.join(codes)}",)}
-        records = tuple(Record(name, rtype, text) for text in texts.get(rtype, ()))
-        return Answer("data", records) if records else Answer("nodata")
+        records = tuple(ZoneRecord(name, rtype, text) for text in texts.get(rtype, ()))
+        return ZoneAnswer("data", records) if records else ZoneAnswer("nodata")
 
-    def _publish(self) -> Iterator[Record]:
+    def _publish(self) -> Iterator[ZoneRecord]:
         for name, text in SPF_RECORDS.items():
-            yield Record(name, "TXT", text)
-        yield Record("_spf.webhost.example", "TXT", "v=spf1 ip4:198.51.100.0/24 -all")
+            yield ZoneRecord(name, "TXT", text)
+        yield ZoneRecord("_spf.webhost.example", "TXT", "v=spf1 ip4:198.51.100.0/24 -all")
         for host in ("smtp.google.com", "gmail-smtp-in.l.google.com"):
-            yield Record(host, "A", "74.125.133.26")
+            yield ZoneRecord(host, "A", "74.125.133.26")
         tenants = {domain.tenant: domain for domain in self._world.domains if domain.tenant}
         for domain in tenants.values():
             default = microsoft_default_name(domain)
-            yield Record(default.record_name, "TXT", self._keys.public_record(default))
-            yield Record(default.domain, "TXT", f"v=spf1 include:{SPF_INCLUDE['microsoft']} -all")
+            yield ZoneRecord(default.record_name, "TXT", self._keys.public_record(default))
+            yield ZoneRecord(default.domain, "TXT", f"v=spf1 include:{SPF_INCLUDE['microsoft']} -all")
         for domain in self._world.domains:
             yield from self._publish_domain(domain)
         seed_domains = {seed.address.rpartition("@")[2].lower(): seed for seed in self._world.seeds}
@@ -181,63 +181,63 @@ class Zones:
         hosts = {self._world.crm.tracking_host} | {plant.host for plant in self._world.faults if plant.host}
         addresses = {_normal(host): _WEB for host in sorted(hosts) if _normal(host) not in aliases} | addresses
         for name, target in aliases.items():
-            yield Record(name, "CNAME", f"{target}.")
+            yield ZoneRecord(name, "CNAME", f"{target}.")
         for name, address in addresses.items():
-            yield Record(name, "A", address)
+            yield ZoneRecord(name, "A", address)
 
-    def _publish_domain(self, domain: Domain) -> Iterator[Record]:
+    def _publish_domain(self, domain: Domain) -> Iterator[ZoneRecord]:
         name = domain.name
-        yield Record(name, "A", _WEB)
-        yield Record(f"www.{name}", "CNAME", f"{name}.")
+        yield ZoneRecord(name, "A", _WEB)
+        yield ZoneRecord(f"www.{name}", "CNAME", f"{name}.")
         include = f"include:{SPF_INCLUDE[domain.hosted_at]}"
         end = "~all" if domain.hosted_at == "google" else "-all"
         if self._faults.has(Fault.SPF_WITHOUT_PROVIDER, name):
             include, end = "include:_spf.webhost.example", "-all"
-        yield Record(name, "TXT", f"v=spf1 {include} {end}")
+        yield ZoneRecord(name, "TXT", f"v=spf1 {include} {end}")
         if domain.dmarc:
-            yield Record(f"_dmarc.{name}", "TXT", f"v=DMARC1; p={domain.dmarc}; rua=mailto:dmarc@{name}")
+            yield ZoneRecord(f"_dmarc.{name}", "TXT", f"v=DMARC1; p={domain.dmarc}; rua=mailto:dmarc@{name}")
         if domain.hosted_at == "google":
-            yield Record(name, "TXT", f"google-site-verification={dashed(name)}")
+            yield ZoneRecord(name, "TXT", f"google-site-verification={dashed(name)}")
             yield from self._publish_google_keys(domain)
         else:
             yield from self._publish_microsoft_keys(domain)
         yield from _publish_exchanger(name, domain.hosted_at)
 
-    def _publish_google_keys(self, domain: Domain) -> Iterator[Record]:
+    def _publish_google_keys(self, domain: Domain) -> Iterator[ZoneRecord]:
         default = google_default_name(domain)
-        yield Record(default.record_name, "TXT", self._keys.public_record(default))
+        yield ZoneRecord(default.record_name, "TXT", self._keys.public_record(default))
         if signs_as_itself(domain, self._faults):
             own = SigningName(domain.name, "google")
-            yield Record(own.record_name, "TXT", self._keys.public_record(own))
+            yield ZoneRecord(own.record_name, "TXT", self._keys.public_record(own))
 
-    def _publish_microsoft_keys(self, domain: Domain) -> Iterator[Record]:
+    def _publish_microsoft_keys(self, domain: Domain) -> Iterator[ZoneRecord]:
         if not signs_as_itself(domain, self._faults):
             return
         tenant = microsoft_default_name(domain).domain
         for selector in ("selector1", "selector2"):
             own = SigningName(domain.name, selector)
             target = f"{selector}-{dashed(domain.name)}._domainkey.{tenant}"
-            yield Record(own.record_name, "CNAME", f"{target}.")
-            yield Record(target, "TXT", self._keys.public_record(own))
+            yield ZoneRecord(own.record_name, "CNAME", f"{target}.")
+            yield ZoneRecord(target, "TXT", self._keys.public_record(own))
 
 
-def _publish_exchanger(name: str, hosted_at: str, google_host: str = "smtp.google.com") -> Iterator[Record]:
+def _publish_exchanger(name: str, hosted_at: str, google_host: str = "smtp.google.com") -> Iterator[ZoneRecord]:
     if hosted_at == "google":
-        yield Record(name, "MX", f"1 {google_host}.")
+        yield ZoneRecord(name, "MX", f"1 {google_host}.")
     elif hosted_at == "microsoft":
         host = f"{dashed(name)}.mail.protection.outlook.com"
-        yield Record(name, "MX", f"0 {host}.")
-        yield Record(host, "A", "52.101.73.11")
+        yield ZoneRecord(name, "MX", f"0 {host}.")
+        yield ZoneRecord(host, "A", "52.101.73.11")
     else:
-        yield Record(name, "MX", f"10 mx.{name}.")
-        yield Record(f"mx.{name}", "A", _EXCHANGER)
+        yield ZoneRecord(name, "MX", f"10 mx.{name}.")
+        yield ZoneRecord(f"mx.{name}", "A", _EXCHANGER)
 
 
-def _publish_seed_domain(name: str, seed: Seed) -> Iterator[Record]:
+def _publish_seed_domain(name: str, seed: WorldSeed) -> Iterator[ZoneRecord]:
     host = "gmail-smtp-in.l.google.com" if seed.family is ProviderFamily.GMAIL else "smtp.google.com"
     yield from _publish_exchanger(name, seed.hosted_at, host)
     include = SPF_INCLUDE.get(seed.hosted_at)
-    yield Record(name, "TXT", f"v=spf1 include:{include} ~all" if include else "v=spf1 mx -all")
+    yield ZoneRecord(name, "TXT", f"v=spf1 include:{include} ~all" if include else "v=spf1 mx -all")
 
 
 @cache

@@ -11,7 +11,7 @@ import pytest
 
 from placement_pipeline.connectors.errors import SeedReadError, SignInError
 from placement_pipeline.connectors.google.seed import GmailSeedReader
-from placement_pipeline.connectors.mail import Cursor, Envelope, Reading, Scopes, SeenMessage
+from placement_pipeline.connectors.mail import Cursor, Scopes, SeedEnvelope, SeenMessage, SweepReading
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, WIDE, Doors, no_draft, probe_to
@@ -43,7 +43,7 @@ class Room:
         await self.doors.gmail_sender(from_address).send(probe, no_draft)
         return probe
 
-    async def sweep(self) -> Reading:
+    async def sweep(self) -> SweepReading:
         reading = await self.reader.sweep(SINCE, self.cursor, self.notes)
         self.cursor = reading.cursor
         return reading
@@ -93,7 +93,7 @@ async def test_a_probe_is_kept_with_its_evidence(room: Room) -> None:
     assert f"{TOKEN_HEADER}: {probe.token}".encode() in seen.raw
     assert b"Authentication-Results:" in seen.raw
     envelope = next(one for one in room.notes.asked if one.token == probe.token)
-    assert envelope == Envelope(probe.token, ANNA, seen.received_at, probe.subject)
+    assert envelope == SeedEnvelope(probe.token, ANNA, seen.received_at, probe.subject)
 
 
 async def test_a_second_sweep_that_finds_nothing_is_one_page_of_history_and_one_listing(room: Room) -> None:

@@ -13,8 +13,8 @@ from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, GoogleGr
 from placement_pipeline.connectors.google.wire import GmailApi
 from placement_pipeline.connectors.mail import (
     Accepted,
-    CannotTell,
     FoundSent,
+    LookUpFailed,
     OutcomeUnknown,
     ProvenUnsent,
     Refused,
@@ -23,7 +23,7 @@ from placement_pipeline.connectors.mail import (
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER
-from placement_pipeline.sandbox.world.accounts import History
+from placement_pipeline.sandbox.world.accounts import SentBefore
 from tests.contract.conftest import ANNA, COLD, REVOKED_GOOGLE, SEND_ONLY, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
 
@@ -74,7 +74,7 @@ async def test_a_look_up_that_fails_proves_nothing(doors: Doors, trouble: Callab
     sent, unsent = probe_to("gmail-01", ANNA), probe_to("gmail-01", ANNA)
     await sender.send(sent, no_draft)
     trouble(operation, "status", status=503)
-    assert isinstance(await sender.look_up(unsent.token, unsent.to_address, None, SINCE), CannotTell)
+    assert isinstance(await sender.look_up(unsent.token, unsent.to_address, None, SINCE), LookUpFailed)
 
 
 async def test_only_the_tokens_own_copy_proves_a_send_and_others_to_the_same_seed_do_not(doors: Doors) -> None:
@@ -181,7 +181,7 @@ async def test_the_first_of_thousands_of_messages_is_found_by_halving_the_time(
 ) -> None:
     began = doors.sandbox.office.began_at
     account = doors.sandbox.office.store.accounts[ANNA]
-    monkeypatch.setattr(account, "history", History(ANNA, began - timedelta(weeks=260), began, 60))
+    monkeypatch.setattr(account, "history", SentBefore(ANNA, began - timedelta(weeks=260), began, 60))
     calls = 0
 
     async def note(request: httpx.Request) -> None:
@@ -199,7 +199,7 @@ async def test_a_mailbox_that_sent_nothing_but_our_probes_has_no_past(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began = doors.sandbox.office.began_at
-    monkeypatch.setattr(doors.sandbox.office.store.accounts[COLD], "history", History(COLD, began, began, 0))
+    monkeypatch.setattr(doors.sandbox.office.store.accounts[COLD], "history", SentBefore(COLD, began, began, 0))
     outcome = await doors.gmail_sender(COLD).send(probe_to("gmail-01", COLD), no_draft)
     assert isinstance(outcome, Accepted)
     later = datetime.now(UTC) + timedelta(minutes=1)
@@ -276,7 +276,7 @@ async def test_a_mailbox_that_may_send_but_not_look_is_told_what_it_lacks(doors:
     probe = probe_to("gmail-01", SEND_ONLY)
     assert isinstance(await sender.send(probe, no_draft), Accepted)
     unknown = await sender.look_up(probe.token, probe.to_address, None, SINCE)
-    assert isinstance(unknown, CannotTell)
+    assert isinstance(unknown, LookUpFailed)
     assert "lacks the scope" in unknown.detail
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.imap.seed import ImapSeedReader
-from placement_pipeline.connectors.mail import Envelope, Location, SeenMessage
+from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER, make_token
@@ -281,9 +281,9 @@ async def test_answers_to_a_fetch_are_understood_in_every_order_and_what_was_not
         notes = Notes(lambda envelope: envelope.token == token(3))
         reading = await reader(server).sweep(SINCE, None, notes)
         assert notes.asked == [
-            Envelope(token(3), None, NOW, None),
-            Envelope(None, None, NOW, None),
-            Envelope(None, None, NOW, None),
+            SeedEnvelope(token(3), None, NOW, None),
+            SeedEnvelope(None, None, NOW, None),
+            SeedEnvelope(None, None, NOW, None),
         ]
         assert reading.message_count == 3
         assert not notes.messages, "it was moved meanwhile: the next sweep finds it in its new folder"

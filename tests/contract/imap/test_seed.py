@@ -14,7 +14,7 @@ import pytest
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.imap.seed import ImapSeedReader
-from placement_pipeline.connectors.mail import Location, Reading
+from placement_pipeline.connectors.mail import Location, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
 from placement_pipeline.domain.probe import TOKEN_HEADER
@@ -74,7 +74,7 @@ async def test_a_mailbox_without_news_costs_one_sign_in_one_list_and_one_command
         "examine": FOLDER_COUNT,
         "fetch": 0,
     }
-    assert again == Reading(first.cursor, 0)
+    assert again == SweepReading(first.cursor, 0)
 
 
 async def test_what_is_new_costs_one_command_for_its_envelopes_and_one_for_our_probes(doors: Doors) -> None:

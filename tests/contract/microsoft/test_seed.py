@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from placement_pipeline.connectors.errors import SeedReadError
-from placement_pipeline.connectors.mail import Cursor, Location, Reading, Scopes
+from placement_pipeline.connectors.mail import Cursor, Location, Scopes, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft import seed as graph_seed
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
@@ -55,7 +55,7 @@ def calls(reader: GraphSeedReader, before: dict[str, int]) -> dict[str, int]:
     return {name: now[name] - before.get(name, 0) for name in now if now[name] != before.get(name, 0)}
 
 
-async def sweep(doors: Doors, seed_id: str, notes: Notes, cursor: Cursor | None = None) -> Reading:
+async def sweep(doors: Doors, seed_id: str, notes: Notes, cursor: Cursor | None = None) -> SweepReading:
     return await doors.graph_seed(seed_id).sweep(SINCE, cursor, notes)
 
 

@@ -16,8 +16,8 @@ import pytest
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import (
     Accepted,
-    CannotTell,
     FoundSent,
+    LookUpFailed,
     OutcomeUnknown,
     ProvenUnsent,
     Refused,
@@ -147,9 +147,9 @@ async def test_only_what_went_to_the_same_seed_is_opened_to_look_for_the_token(d
 async def test_a_look_up_that_fails_proves_nothing(doors: Doors, trouble: Callable[..., None]) -> None:
     sender = doors.graph_sender(MIA)
     trouble("graph.messages.get", "status", status=503, count=3)
-    assert isinstance(await sender.look_up("token", SEED, UNKNOWN_ID, SINCE), CannotTell)
+    assert isinstance(await sender.look_up("token", SEED, UNKNOWN_ID, SINCE), LookUpFailed)
     trouble("graph.messages.list", "drop_after")
-    assert isinstance(await sender.look_up("token", SEED, UNKNOWN_ID, SINCE), CannotTell)
+    assert isinstance(await sender.look_up("token", SEED, UNKNOWN_ID, SINCE), LookUpFailed)
 
 
 @pytest.mark.parametrize("operation", [CREATE, SEND])

@@ -12,7 +12,7 @@ from placement_pipeline.connectors.errors import ConnectorError, ReadError, Sign
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.pipedrive import api as connector
 from placement_pipeline.connectors.pipedrive.api import Currency, Pipedrive
-from placement_pipeline.sandbox.pipedrive import API_TOKEN, CLOSED_TOKEN, REP_TOKEN, SCOPELESS_TOKEN, Limits
+from placement_pipeline.sandbox.pipedrive import API_TOKEN, CLOSED_TOKEN, REP_TOKEN, SCOPELESS_TOKEN, PlantedLimits
 from placement_pipeline.sandbox.server import Sandbox
 from tests.contract.conftest import ANNA, Doors
 
@@ -44,7 +44,7 @@ def plant(sandbox: Sandbox) -> Iterator[Plant]:
     """Plants limits; without arguments the usual ones with nothing used of them."""
 
     def plant(**limits: float) -> None:
-        sandbox.pipedrive.plant(Limits(**limits))  # type: ignore[arg-type]
+        sandbox.pipedrive.plant(PlantedLimits(**limits))  # type: ignore[arg-type]
 
     plant()
     yield plant

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from placement_pipeline.by_hand.requests import (
     AddressRequest,
     LineError,
-    read_address,
-    read_address_line,
+    ask_of_address,
+    ask_of_address_line,
     read_spf,
     read_spf_line,
 )
@@ -27,22 +27,22 @@ def line(**values: Any) -> bytes:
 
 
 def test_an_address_is_taken_apart() -> None:
-    request = read_address(" Anna@Acme.Example. ")
+    request = ask_of_address(" Anna@Acme.Example. ")
     assert (request.local_part, request.domain, request.providers) == ("Anna", "acme.example", ())
     assert request.id == "Anna@Acme.Example."
 
 
 def test_a_bare_domain_is_asked_about_as_its_postmaster() -> None:
-    assert read_address("acme.example").local_part == "postmaster"
+    assert ask_of_address("acme.example").local_part == "postmaster"
 
 
 def test_a_domain_in_its_own_script_is_asked_for_by_its_a_label() -> None:
-    assert read_address("anna@bücher.example").domain == "xn--bcher-kva.example"
+    assert ask_of_address("anna@bücher.example").domain == "xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize(("word", "providers"), [("google", (GOOGLE,)), ("both", (GOOGLE, MICROSOFT)), (None, ())])
 def test_the_provider_is_one_both_or_to_be_found_out(word: str | None, providers: tuple[MailProvider, ...]) -> None:
-    assert read_address("a@acme.example", word).providers == providers
+    assert ask_of_address("a@acme.example", word).providers == providers
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_provider_is_one_both_or_to_be_found_out(word: str | None, providers
 )  # fmt: skip
 def test_what_is_no_address_is_told_in_one_line(address: str) -> None:
     with pytest.raises(InputError) as error:
-        read_address(address)
+        ask_of_address(address)
     assert "\n" not in str(error.value)
     assert "no mail address" in str(error.value)
     assert len(str(error.value)) < 200
@@ -69,14 +69,14 @@ def test_what_is_no_address_is_told_in_one_line(address: str) -> None:
 )
 def test_what_is_known_of_an_address_is_checked_too(values: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as error:
-        read_address("a@acme.example", **values)
+        ask_of_address("a@acme.example", **values)
     assert said in str(error.value)
 
 
 def test_a_line_is_an_address_or_an_object() -> None:
-    plain = read_address_line(3, b"anna@acme.example\r", {"provider": "google"})
+    plain = ask_of_address_line(3, b"anna@acme.example\r", {"provider": "google"})
     assert (plain.id, plain.providers) == ("anna@acme.example", (GOOGLE,))
-    full = read_address_line(
+    full = ask_of_address_line(
         4,
         line(id=7, address="a@acme.example", provider="both", selectors=["S1"], tracking_host="t.acme.example"),
         {"provider": "google", "selectors": ("s2",)},
@@ -87,7 +87,7 @@ def test_a_line_is_an_address_or_an_object() -> None:
 
 
 def test_a_line_that_says_nothing_of_provider_and_selectors_has_the_options() -> None:
-    request = read_address_line(1, line(address="a@acme.example"), {"provider": "google", "selectors": ("s2",)})
+    request = ask_of_address_line(1, line(address="a@acme.example"), {"provider": "google", "selectors": ("s2",)})
     assert (request.id, request.providers, request.selectors) == ("a@acme.example", (GOOGLE,), ("s2",))
 
 
@@ -108,7 +108,7 @@ def test_a_line_that_says_nothing_of_provider_and_selectors_has_the_options() ->
 )
 def test_a_line_that_cannot_be_read_names_itself_and_the_remedy(text: bytes, line_id: str, said: str) -> None:
     with pytest.raises(LineError) as error:
-        read_address_line(5, text, {})
+        ask_of_address_line(5, text, {})
     assert error.value.id == line_id
     assert said in str(error.value)
 
@@ -116,7 +116,7 @@ def test_a_line_that_cannot_be_read_names_itself_and_the_remedy(text: bytes, lin
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda text: b'{"address": "' + text.encode() + b'"}'))
 def test_no_line_does_worse_than_a_line_error(text: bytes) -> None:
     with suppress(LineError):
-        read_address_line(2, text, {})
+        ask_of_address_line(2, text, {})
     with suppress(LineError):
         read_spf_line(2, text)
 

@@ -8,7 +8,7 @@ from placement_pipeline.connectors.probe_shapes import (
     UnsendableProbeError,
     build_draft,
     build_email,
-    read_address,
+    read_author,
     read_token,
 )
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
@@ -83,5 +83,5 @@ def test_only_our_own_token_is_read_from_a_header() -> None:
 
 
 def test_an_address_is_read_from_a_from_header() -> None:
-    assert read_address('"Acme, Anna" <Anna@Acme.example>') == "anna@acme.example"
-    assert read_address("") is None
+    assert read_author('"Acme, Anna" <Anna@Acme.example>') == "anna@acme.example"
+    assert read_author("") is None

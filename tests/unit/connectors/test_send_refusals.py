@@ -13,12 +13,12 @@ from placement_pipeline.domain.sends.refusals import RefusalCode
 
 def gmail(status: int, reason: str = "", message: str = "") -> Refused | OutcomeUnknown:
     error: dict[str, Any] = {"code": status, "message": message, "errors": [{"reason": reason}]}
-    return gmail_errors.judge_failure(httpx.Response(status, json={"error": error}))
+    return gmail_errors.judge_send(httpx.Response(status, json={"error": error}))
 
 
 def graph(status: int, code: str = "", headers: dict[str, str] | None = None) -> Refused:
     answer = httpx.Response(status, json={"error": {"code": code, "message": "anna@globex.example"}}, headers=headers)
-    return graph_errors.judge_refusal(answer)
+    return graph_errors.judge_send(answer)
 
 
 GMAIL_CAUSES = [
@@ -76,7 +76,7 @@ def test_the_reason_decides_where_an_answer_has_several() -> None:
         "errors": [{"reason": "forbidden"}],
         "details": [{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}, {"@type": "x"}, 7],
     }
-    refused = gmail_errors.judge_failure(httpx.Response(403, json={"error": error}))
+    refused = gmail_errors.judge_send(httpx.Response(403, json={"error": error}))
     assert isinstance(refused, Refused)
     assert refused.code == "consent_missing"
 
@@ -88,7 +88,7 @@ def test_a_server_error_of_gmail_is_no_refusal() -> None:
 def throttled(until: str, server: str | None) -> Refused | OutcomeUnknown:
     error = {"message": f"User-rate limit exceeded.  Retry after {until}", "errors": [{"reason": "rateLimitExceeded"}]}
     headers = {"date": server} if server else {}
-    return gmail_errors.judge_failure(httpx.Response(429, json={"error": error}, headers=headers))
+    return gmail_errors.judge_send(httpx.Response(429, json={"error": error}, headers=headers))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_the_pause_in_gmails_words_counts_by_gmails_clock_and_one_of_hours_is_th
 
 
 def test_an_error_page_that_is_not_json_is_still_judged_by_its_status() -> None:
-    refused = gmail_errors.judge_failure(httpx.Response(400, text="<html>"))
+    refused = gmail_errors.judge_send(httpx.Response(400, text="<html>"))
     assert isinstance(refused, Refused)
     assert (refused.code, "html" in refused.detail) == ("message_rejected", False)
-    assert graph_errors.judge_refusal(httpx.Response(400, text="<html>")) == Refused(
+    assert graph_errors.judge_send(httpx.Response(400, text="<html>")) == Refused(
         RefusalCode.MESSAGE_REJECTED, "Graph: HTTP 400"
     )
 

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 from placement_pipeline.connectors.roster_table.reading import read_roster_file
-from placement_pipeline.sandbox.configuration import Endpoints, write_configuration
+from placement_pipeline.sandbox.configuration import SandboxEndpoints, write_configuration
 from placement_pipeline.sandbox.world.file import World
 from tests.unit.sandbox.conftest import opened
 
@@ -13,7 +13,7 @@ async def test_the_control_mailbox_has_every_field_that_reps_have_for_the_templa
     world: World, state: Path, tmp_path: Path
 ) -> None:
     nowhere = "http://127.0.0.1:1"
-    endpoints = Endpoints(
+    endpoints = SandboxEndpoints(
         nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, "localhost", 1, "127.0.0.1", 1, tmp_path
     )
 

@@ -41,7 +41,7 @@ class SignatureState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class DkimSignature:
     """One DKIM-Signature field, judged.
 
     Attributes:
@@ -68,7 +68,7 @@ class Signature:
     has_length: bool = False
 
 
-async def verify_signatures(raw: bytes, resolver: Resolver, received_at: datetime | None = None) -> list[Signature]:
+async def verify_signatures(raw: bytes, resolver: Resolver, received_at: datetime | None = None) -> list[DkimSignature]:
     """Verify every signature of a message (RFC 6376 section 6).
 
     Args:
@@ -85,17 +85,17 @@ async def verify_signatures(raw: bytes, resolver: Resolver, received_at: datetim
     try:
         message = SignedMessage(raw)
     except UnreadableError as error:
-        return [Signature("", "", SignatureState.UNKNOWN, error.reason, error.detail)]
+        return [DkimSignature("", "", SignatureState.UNKNOWN, error.reason, error.detail)]
     fields = message.named("dkim-signature")
     read = [_read(message, field, received_at) for field in fields[:MAX_SIGNATURES]]
     keys = await fetch_keys(((one.domain, one.selector) for one in read if isinstance(one, Claims)), resolver)
     judged = [_verify(message, field, one, keys) for field, one in zip(fields, read, strict=False)]
     if len(fields) > MAX_SIGNATURES:
-        judged.append(Signature("", "", SignatureState.UNKNOWN, "too_many", "the message has too many signatures"))
+        judged.append(DkimSignature("", "", SignatureState.UNKNOWN, "too_many", "the message has too many signatures"))
     return judged
 
 
-def _read(message: SignedMessage, field: RawField, received_at: datetime | None) -> Claims | Signature:
+def _read(message: SignedMessage, field: RawField, received_at: datetime | None) -> Claims | DkimSignature:
     tags: Mapping[str, str] = {}
     try:
         tags = read_signature_tags(field[1])
@@ -104,7 +104,7 @@ def _read(message: SignedMessage, field: RawField, received_at: datetime | None)
         _check_times(claims, received_at)
     except SignatureError as error:
         names = name_in(tags, "d"), name_in(tags, "s")
-        return Signature(
+        return DkimSignature(
             *names, SignatureState.FAILED, error.reason, error.detail, tags.get("a", ""), has_length="l" in tags
         )
     return claims
@@ -127,14 +127,14 @@ def _check_times(claims: Claims, received_at: datetime | None) -> None:
 
 
 def _verify(
-    message: SignedMessage, field: RawField, claims: Claims | Signature, keys: Mapping[tuple[str, str], DkimKey]
-) -> Signature:
-    if isinstance(claims, Signature):
+    message: SignedMessage, field: RawField, claims: Claims | DkimSignature, keys: Mapping[tuple[str, str], DkimKey]
+) -> DkimSignature:
+    if isinstance(claims, DkimSignature):
         return claims
     key = keys[claims.domain, claims.selector]
 
-    def judged(state: SignatureState, reason: str = "", detail: str = "") -> Signature:
-        return Signature(
+    def judged(state: SignatureState, reason: str = "", detail: str = "") -> DkimSignature:
+        return DkimSignature(
             claims.domain,
             claims.selector,
             state,

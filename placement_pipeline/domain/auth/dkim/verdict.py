@@ -7,7 +7,7 @@ comes in, because DMARC's rules decide it.
 from collections.abc import Mapping, Sequence
 
 from placement_pipeline.domain.auth.dkim.keys import GOOD_BITS
-from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, SignatureState
 from placement_pipeline.domain.auth.providers import default_signer_of
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.names import normalize_domain
@@ -26,7 +26,7 @@ _CAUSES = {
 
 
 def judge_signatures(
-    signatures: Sequence[Signature],
+    signatures: Sequence[DkimSignature],
     alignment: Mapping[str, bool | None],
     author_domain: str,
     signing_menu: str,
@@ -55,14 +55,16 @@ def judge_signatures(
     return findings
 
 
-def seen_selectors(signatures: Sequence[Signature], author_domain: str) -> tuple[str, ...]:
+def seen_selectors(signatures: Sequence[DkimSignature], author_domain: str) -> tuple[str, ...]:
     """The selectors that mail was signed with in the name of the author's own domain, in order, each once."""
     author = normalize_domain(author_domain)
     return tuple(dict.fromkeys(one.selector for one in signatures if one.domain == author and one.selector))
 
 
-def _decide(signatures: Sequence[Signature], alignment: Mapping[str, bool | None]) -> tuple[str, Signature | None]:
-    def held(state: SignatureState, *aligned: bool | None) -> list[Signature]:
+def _decide(
+    signatures: Sequence[DkimSignature], alignment: Mapping[str, bool | None]
+) -> tuple[str, DkimSignature | None]:
+    def held(state: SignatureState, *aligned: bool | None) -> list[DkimSignature]:
         return [one for one in signatures if one.state is state and _aligns(one, alignment) in aligned]
 
     valid, failed, unknown = SignatureState.VALID, SignatureState.FAILED, SignatureState.UNKNOWN
@@ -83,7 +85,7 @@ def _decide(signatures: Sequence[Signature], alignment: Mapping[str, bool | None
     return "dkim_failed", signatures[0]
 
 
-def _weaknesses(good: Sequence[Signature]) -> list[tuple[str, Signature]]:
+def _weaknesses(good: Sequence[DkimSignature]) -> list[tuple[str, DkimSignature]]:
     # One weak signature is enough: who forges or appends picks the weakest.
     checks = {
         "dkim_length_tag": [one for one in good if one.has_length],
@@ -94,15 +96,15 @@ def _weaknesses(good: Sequence[Signature]) -> list[tuple[str, Signature]]:
     return [(code, found[0]) for code, found in checks.items() if found]
 
 
-def _aligns(one: Signature, alignment: Mapping[str, bool | None]) -> bool | None:
+def _aligns(one: DkimSignature, alignment: Mapping[str, bool | None]) -> bool | None:
     # A signature without a readable domain may be anybody's.
     return alignment.get(one.domain) if one.domain else None
 
 
 def _finding(
     code: str,
-    one: Signature | None,
-    signatures: Sequence[Signature],
+    one: DkimSignature | None,
+    signatures: Sequence[DkimSignature],
     alignment: Mapping[str, bool | None],
     author_domain: str,
     signing_menu: str,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, SignatureState
 from placement_pipeline.domain.auth.dmarc.by_list import is_aligned_by_list
 from placement_pipeline.domain.auth.dmarc.records import hide_addresses
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
@@ -13,7 +13,7 @@ from placement_pipeline.domain.names import is_same_organization, organizational
 
 def judge_dmarc(
     policy: AppliedPolicy,
-    signatures: Sequence[Signature],
+    signatures: Sequence[DkimSignature],
     alignment: Mapping[str, bool | None],
     spf: SpfOutcome,
     signing_menu: str,
@@ -81,7 +81,7 @@ def judge_dmarc(
     return findings
 
 
-def _passes_by_list(policy: AppliedPolicy, signatures: Sequence[Signature], spf: SpfOutcome) -> bool | None:
+def _passes_by_list(policy: AppliedPolicy, signatures: Sequence[DkimSignature], spf: SpfOutcome) -> bool | None:
     author, record = policy.author_domain, policy.record
     is_dkim_strict, is_spf_strict = (
         record is not None and record.is_dkim_strict,
@@ -94,7 +94,7 @@ def _passes_by_list(policy: AppliedPolicy, signatures: Sequence[Signature], spf:
 
 def _nearest(
     policy: AppliedPolicy,
-    signatures: Sequence[Signature],
+    signatures: Sequence[DkimSignature],
     alignment: Mapping[str, bool | None],
     spf: SpfOutcome,
     menu: str,
@@ -117,7 +117,7 @@ def _nearest(
     return f"{advice} (SPF gave {spf.verdict} for {spf.domain}, which is {aligned})"
 
 
-def _is_valid(signature: Signature) -> bool | None:
+def _is_valid(signature: DkimSignature) -> bool | None:
     match signature.state:
         case SignatureState.VALID:
             return True

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
-from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_address
+from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_ip_address
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
 from placement_pipeline.domain.message import HeaderField, domain_of_address
@@ -65,7 +65,7 @@ def _addresses(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[IPv4Addre
     texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
     texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]
     for text in (*texts, own.report.client_ip):
-        if (address := read_address(text)) is not None:
+        if (address := read_ip_address(text)) is not None:
             yield address
     if own.territory.entrance is not None and own.territory.entrance.address is not None:
         yield own.territory.entrance.address
@@ -85,4 +85,4 @@ def _senders(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[str]:
 
 
 def _first_domain(names: Iterable[str]) -> str | None:
-    return next((name for name in names if "." in name and is_dns_name(name) and read_address(name) is None), None)
+    return next((name for name in names if "." in name and is_dns_name(name) and read_ip_address(name) is None), None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
-from placement_pipeline.domain.auth.receiver.received_lines import read_address
+from placement_pipeline.domain.auth.receiver.received_lines import read_ip_address
 from placement_pipeline.domain.auth.receiver.results import (
     AuthResults,
     MethodResult,
@@ -158,7 +158,9 @@ def _own_received_spf(territory: Territory, own: Sequence[OwnField]) -> Iterator
 
 def _is_of_client(value: str, address: IPv4Address | IPv6Address | None) -> bool:
     found = read_received_spf(value)
-    return found is not None and address is not None and read_address(found.properties.get("client-ip", "")) == address
+    return (
+        found is not None and address is not None and read_ip_address(found.properties.get("client-ip", "")) == address
+    )
 
 
 def _read(fields: Sequence[HeaderField]) -> Iterator[OwnField]:

@@ -75,11 +75,11 @@ def read_received(value: str) -> ReceivedLine:
     # What a client calls itself may look like an address.
     rest = [_SAID_IN_COMMENT.sub(" ", text) for text in comments]
     return ReceivedLine(
-        _name(by), _name(sender), _domain(said), _reverse_name(rest), _first_address(rest) or read_address(sender)
+        _name(by), _name(sender), _domain(said), _reverse_name(rest), _first_address(rest) or read_ip_address(sender)
     )
 
 
-def read_address(text: str) -> IPv4Address | IPv6Address | None:
+def read_ip_address(text: str) -> IPv4Address | IPv6Address | None:
     """An IP address as headers write it: bare, in brackets, with ``IPv6:`` before it; None for anything else."""
     bare = text.strip().strip("[]\"'<>,;")
     bare = bare[5:] if bare[:5].lower() == "ipv6:" else bare
@@ -122,7 +122,7 @@ def _name(word: str) -> str:
 def _domain(word: str) -> str:
     """A name of more than one label; empty for a bare word and for an address."""
     name = _name(word)
-    return name if "." in name and is_dns_name(name) and read_address(name) is None else ""
+    return name if "." in name and is_dns_name(name) and read_ip_address(name) is None else ""
 
 
 def _reverse_name(comments: list[str]) -> str:
@@ -137,6 +137,6 @@ def _first_address(comments: list[str]) -> IPv4Address | IPv6Address | None:
     for pattern in (_BRACKETED, _BARE):
         for text in comments:
             for found in pattern.finditer(text):
-                if (address := read_address(found[1])) is not None:
+                if (address := read_ip_address(found[1])) is not None:
                     return address
     return None

@@ -15,7 +15,7 @@ from placement_pipeline.domain.auth.spf.lookups import MAX_LOOKUPS, MAX_VOIDS
 from placement_pipeline.domain.auth.spf.records import SpfRecord, parse_record, select_records
 from placement_pipeline.domain.auth.spf.results import SpfProblem
 from placement_pipeline.domain.auth.spf.samples import ProviderMail, send_samples
-from placement_pipeline.domain.auth.spf.tree import Placed, SpfTree, walk_tree
+from placement_pipeline.domain.auth.spf.tree import Placed, SpfTree, walk_includes
 from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Data, NoData, RecordType, Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
 from placement_pipeline.domain.names import is_same_organization, normalize_domain
@@ -64,7 +64,7 @@ async def audit_spf(
     if record.faults:
         faults = [str(fault) for fault in record.faults]
         return [finding("spf_syntax", {"record": record.text, "faults": faults}, detail="; ".join(faults))]
-    tree = await walk_tree(domain, record, memory)
+    tree = await walk_includes(domain, record, memory)
     sender = f"{local_part}@{domain}"
     mails = [await send_samples(facts, sender, memory, tree.is_by_address) for facts in providers]
     for mail in mails:

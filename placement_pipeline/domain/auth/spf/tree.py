@@ -90,7 +90,7 @@ class _Node:
 _UNKNOWN = _Node()
 
 
-async def walk_tree(domain: str, record: SpfRecord, resolver: Resolver) -> SpfTree:
+async def walk_includes(domain: str, record: SpfRecord, resolver: Resolver) -> SpfTree:
     """Follow every ``include`` and ``redirect`` of a record without faults.
 
     Args:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, Reading, read_reply
+from placement_pipeline.connectors.dns.reply import ENDLESS, LONGEST_CHAIN, ReplyReading, read_reply
 from placement_pipeline.domain.dns import Answer, CannotTell, Data, Failure, NoData, RecordType
 
 SOA = "example. 60 IN SOA ns.example. hostmaster.example. 1 7200 900 1209600 30"
@@ -42,13 +42,13 @@ def make(
     return message
 
 
-def read(message: dns.message.Message, rtype: RecordType = "TXT") -> Reading:
+def read(message: dns.message.Message, rtype: RecordType = "TXT") -> ReplyReading:
     return read_reply(message.to_wire(), rtype)
 
 
 def test_records_are_text_sorted_with_the_least_ttl() -> None:
     reply = make('acme.example. 300 IN TXT "v=spf1 " "-all"', 'acme.example. 60 IN TXT "a\\195\\169\\255"')
-    assert read(reply) == Reading(Data(("aé\ufffd", "v=spf1 -all")), 60)
+    assert read(reply) == ReplyReading(Data(("aé\ufffd", "v=spf1 -all")), 60)
 
 
 @pytest.mark.parametrize(
@@ -76,29 +76,29 @@ def test_cnames_are_followed_in_any_order_and_any_case_and_bound_the_ttl() -> No
         "ACME.example. 20 IN CNAME middle.example.",
         "MIDDLE.example. 300 IN CNAME deep.test.",
     )
-    assert read(reply) == Reading(Data(("found",), ("middle.example", "Deep.test")), 20)
+    assert read(reply) == ReplyReading(Data(("found",), ("middle.example", "Deep.test")), 20)
 
 
 def test_records_of_other_names_types_and_classes_are_no_answer() -> None:
     reply = make('other.example. 300 IN TXT "x"', "acme.example. 300 IN MX 1 a.", 'acme.example. 300 CH TXT "x"')
-    assert read(reply) == Reading(NoData(False))
+    assert read(reply) == ReplyReading(NoData(False))
 
 
 def test_nothing_there_may_be_kept_for_as_long_as_the_zones_soa_says() -> None:
-    assert read(make(authority=(SOA,), code=3)) == Reading(NoData(True), 30)
-    assert read(make(authority=(SOA,))) == Reading(NoData(False), 30)
-    assert read(make(code=3)) == Reading(NoData(True), 0)
+    assert read(make(authority=(SOA,), code=3)) == ReplyReading(NoData(True), 30)
+    assert read(make(authority=(SOA,))) == ReplyReading(NoData(False), 30)
+    assert read(make(code=3)) == ReplyReading(NoData(True), 0)
 
 
 def test_a_name_that_does_not_exist_keeps_the_chain_that_led_to_it() -> None:
     reply = make("acme.example. 10 IN CNAME gone.example.", authority=(SOA,), code=3)
-    assert read(reply) == Reading(NoData(True, ("gone.example",)), 10)
+    assert read(reply) == ReplyReading(NoData(True, ("gone.example",)), 10)
 
 
 def test_a_chain_that_nobody_ended_leaves_a_rest_to_ask_for() -> None:
     link = "acme.example. 300 IN CNAME else.where.test."
     rest = b"\4else\5where\4test\0"
-    assert read(make(link)) == Reading(NoData(False, ("else.where.test",)), 300, rest)
+    assert read(make(link)) == ReplyReading(NoData(False, ("else.where.test",)), 300, rest)
     assert read(make(link, authority=(SOA,))).rest == rest, "the SOA is another zone's"
     assert read(make(link, authority=(SOA.replace("example.", "test.", 1),))).rest is None
 
@@ -152,7 +152,7 @@ def test_emptiness_counts_only_from_who_knows_the_zone_or_asks_others(
     ],
 )
 def test_a_failure_is_told_by_its_code_even_beside_records(code: int, failure: Failure, detail: str) -> None:
-    assert read(make('acme.example. 300 IN TXT "x"', code=code)) == Reading(CannotTell(failure, detail))
+    assert read(make('acme.example. 300 IN TXT "x"', code=code)) == ReplyReading(CannotTell(failure, detail))
 
 
 def test_records_for_a_name_that_does_not_exist_are_a_contradiction() -> None:
@@ -191,7 +191,7 @@ def test_a_malformed_mx_is_cannot_tell(data_: bytes) -> None:
 
 def test_a_ttl_beyond_31_bits_is_none_and_bytes_after_the_end_do_no_harm() -> None:
     wire = HEADER + RECORD[:-4] + b"\xff\xff\xff\xff" + b"\0\2\1a" + b"more"
-    assert read_reply(wire, "TXT") == Reading(Data(("a",)), 0)
+    assert read_reply(wire, "TXT") == ReplyReading(Data(("a",)), 0)
 
 
 @pytest.mark.parametrize(("pointers", "is_read"), [(100, True), (200, False)])

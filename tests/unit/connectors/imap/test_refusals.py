@@ -13,7 +13,7 @@ from placement_pipeline.connectors.imap.refusals import (
     token_refused,
     tokens_not_taken,
 )
-from placement_pipeline.connectors.imap.sign_in import judge_refusal
+from placement_pipeline.connectors.imap.sign_in import explain_refusal
 
 WHO, LOGIN = "seed regional-01", "sam@seed.example"
 
@@ -108,7 +108,7 @@ def test_a_connection_that_fails_is_told_by_its_cause(error: Exception, code: st
     ],
 )
 def test_a_token_endpoint_that_refuses_is_told_by_its_code(status: int, answer: dict[str, object], code: str) -> None:
-    error = judge_refusal(status, answer, WHO)
+    error = explain_refusal(status, answer, WHO)
     assert isinstance(error, SignInError)
     assert error.code == code
     assert error.provider_code in str(error)
@@ -127,6 +127,6 @@ def test_a_token_endpoint_that_refuses_is_told_by_its_code(status: int, answer: 
 def test_a_token_endpoint_with_trouble_says_nothing_of_the_grant(
     status: int, answer: dict[str, object], code: str
 ) -> None:
-    error = judge_refusal(status, answer, WHO)
+    error = explain_refusal(status, answer, WHO)
     assert isinstance(error, ReadError)
     assert error.code == code

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.microsoft.refusals import MEANINGS, judge_refusal
+from placement_pipeline.connectors.microsoft.refusals import MEANINGS, explain_refusal
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
 
@@ -14,7 +14,7 @@ def answer(*codes: int, error: str = "invalid_grant", description: str = "", **m
 
 
 def judged(told: dict[str, Any]) -> SignInError:
-    error = judge_refusal(told, "mailbox 1")
+    error = explain_refusal(told, "mailbox 1")
     assert isinstance(error, SignInError)
     return error
 
@@ -63,7 +63,7 @@ def test_each_number_has_its_own_meaning_and_remedy(number: int, code: str, says
 
 @pytest.mark.parametrize(("number", "meaning"), MEANINGS.items(), ids=map(str, MEANINGS))
 def test_every_meaning_is_one_line_with_a_remedy(number: int, meaning: Any) -> None:
-    error = judge_refusal(answer(number), "mailbox 1")
+    error = explain_refusal(answer(number), "mailbox 1")
     assert str(error).startswith("mailbox 1: Microsoft")
     assert "\n" not in str(error)
     assert meaning.reason
@@ -117,4 +117,4 @@ def test_a_code_in_the_description_counts_for_nothing() -> None:
     [answer(90033), answer(50196), answer(error="temporarily_unavailable"), answer(9999999, error="server_error")],
 )
 def test_trouble_of_the_service_is_no_refusal(passing: dict[str, Any]) -> None:
-    assert isinstance(judge_refusal(passing, "mailbox 1"), ReadError)
+    assert isinstance(explain_refusal(passing, "mailbox 1"), ReadError)

@@ -12,7 +12,7 @@ import stamina
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import OutcomeUnknown, Refused, Scopes
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.connectors.microsoft.errors import explain, judge_refusal
+from placement_pipeline.connectors.microsoft.errors import judge_send, tell_error
 from placement_pipeline.connectors.microsoft.permissions import (
     READ,
     SEND_AND_READ,
@@ -185,10 +185,10 @@ async def test_every_attempt_at_graph_is_counted() -> None:
     ],
 )
 def test_graphs_errors_are_explained_without_their_words(answered: httpx.Response, says: str) -> None:
-    told = explain(answered)
+    told = tell_error(answered)
     assert says in told
     assert "anna" not in told
-    assert told in judge_refusal(answered).detail
+    assert told in judge_send(answered).detail
 
 
 def jwt(**claims: Any) -> str:

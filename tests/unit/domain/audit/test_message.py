@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from placement_pipeline.domain.audit.message import Envelope, MessageAudit, ReceivedMessage, audit_message
+from placement_pipeline.domain.audit.message import DeliveryEnvelope, MessageAudit, ReceivedMessage, audit_message
 from placement_pipeline.domain.dns import CannotTell, Failure
 from placement_pipeline.domain.message import read_header, received_at
 from placement_pipeline.domain.words import ProviderFamily
@@ -23,8 +23,8 @@ ZONE: Zone = {
 SIGNED = sign(mail(), "acme.example")
 
 
-async def audit(raw: bytes, envelope: Envelope | None = None) -> MessageAudit:
-    message = ReceivedMessage(raw, "m", ProviderFamily.GMAIL, envelope=envelope or Envelope())
+async def audit(raw: bytes, envelope: DeliveryEnvelope | None = None) -> MessageAudit:
+    message = ReceivedMessage(raw, "m", ProviderFamily.GMAIL, envelope=envelope or DeliveryEnvelope())
     return await audit_message(message, ZoneResolver(ZONE))
 
 
@@ -40,7 +40,7 @@ async def test_spf_is_what_the_receiver_wrote() -> None:
 @pytest.mark.parametrize(("ip", "code"), [("192.0.2.9", "spf_pass_aligned"), ("203.0.113.9", "spf_refused")])
 async def test_a_delivery_known_by_hand_is_evaluated_in_its_place(ip: str, code: str) -> None:
     raw = google_header("softfail", "a@acme.example") + SIGNED
-    assert codes(await audit(raw, Envelope(ip_address(ip), "<a@acme.example>")))["spf"] == code
+    assert codes(await audit(raw, DeliveryEnvelope(ip_address(ip), "<a@acme.example>")))["spf"] == code
 
 
 async def test_where_the_receiver_wrote_no_verdict_its_envelope_is_evaluated() -> None:
@@ -54,7 +54,7 @@ async def test_where_the_receiver_wrote_no_verdict_its_envelope_is_evaluated() -
 
 async def test_an_evaluation_a_receiver_may_see_otherwise_leaves_spf_unknown() -> None:
     # RFC 7208 section 5.5: a ptr whose name is not answered does not match, and -all then fails.
-    audited = await audit(SIGNED, Envelope(ip_address("203.0.113.1"), "a@reverse.example"))
+    audited = await audit(SIGNED, DeliveryEnvelope(ip_address("203.0.113.1"), "a@reverse.example"))
     assert codes(audited)["spf"] == "spf_delivery_unknown"
 
 

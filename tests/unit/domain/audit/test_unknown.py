@@ -11,7 +11,7 @@ import pytest
 
 from placement_pipeline.domain.audit.links import audit_links
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message
-from placement_pipeline.domain.audit.sender import Sender, audit_sender
+from placement_pipeline.domain.audit.sender import SendingAddress, audit_sender
 from placement_pipeline.domain.content.reading import read_content
 from placement_pipeline.domain.dns import Answer, BadName, Data, RecordType, Resolver
 from placement_pipeline.domain.findings import Finding
@@ -72,7 +72,7 @@ class Breaking:
 
 
 def sender(domain: str, *providers: MailProvider, selectors: tuple[str, ...] = ()) -> Audit:
-    return lambda resolver: audit_sender(Sender(domain, providers, selectors=selectors), resolver)
+    return lambda resolver: audit_sender(SendingAddress(domain, providers, selectors=selectors), resolver)
 
 
 def message(raw: bytes, family: ProviderFamily = ProviderFamily.GMAIL) -> Audit:

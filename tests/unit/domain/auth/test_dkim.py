@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dkim.signatures import MAX_SIGNATURES, Signature, SignatureState, verify_signatures
+from placement_pipeline.domain.auth.dkim.signatures import (
+    MAX_SIGNATURES,
+    DkimSignature,
+    SignatureState,
+    verify_signatures,
+)
 from placement_pipeline.domain.dns import Answer
 from tests.unit.domain.zones import (
     ED25519_RECORD,
@@ -26,7 +31,7 @@ SIGNED = sign(mail(), "acme.example")
 BY_ED25519 = sign(mail(), "acme.example", signature_algorithm=b"ed25519-sha256")
 
 
-async def verify(raw: bytes, record: str | None = None, at: datetime | None = NOW) -> list[Signature]:
+async def verify(raw: bytes, record: str | None = None, at: datetime | None = NOW) -> list[DkimSignature]:
     return await verify_signatures(raw, ZoneResolver({NAME: {"TXT": [record or key_record()]}}), at)
 
 
@@ -45,7 +50,9 @@ async def is_valid(raw: bytes, record: str | None = None, at: datetime | None = 
 @pytest.mark.parametrize("head", [b"relaxed", b"simple"])
 async def test_a_real_signature_verifies(head: bytes, body: bytes) -> None:
     (signature,) = await verify(sign(mail(), "acme.example", canonicalize=(head, body)))
-    assert signature == Signature("acme.example", "google", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048)
+    assert signature == DkimSignature(
+        "acme.example", "google", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048
+    )
 
 
 async def test_a_signature_made_without_the_library_verifies_too() -> None:

@@ -2,28 +2,28 @@
 
 import pytest
 
-from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, SignatureState
 from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import CheckStatus
 
 ALIGNMENT: dict[str, bool | None] = {"acme.example": True, "x.gappssmtp.com": False, "esp.example": False}
-OURS = Signature("acme.example", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048)
-THEIRS = Signature("x.gappssmtp.com", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048)
-OTHER = Signature("esp.example", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=1024, has_length=True)
-ED25519 = Signature("acme.example", "e", SignatureState.VALID, algorithm="ed25519-sha256", key_bits=256)
-UNKNOWN = Signature("acme.example", "s", SignatureState.UNKNOWN, "key_unknown")
+OURS = DkimSignature("acme.example", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048)
+THEIRS = DkimSignature("x.gappssmtp.com", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=2048)
+OTHER = DkimSignature("esp.example", "s", SignatureState.VALID, algorithm="rsa-sha256", key_bits=1024, has_length=True)
+ED25519 = DkimSignature("acme.example", "e", SignatureState.VALID, algorithm="ed25519-sha256", key_bits=256)
+UNKNOWN = DkimSignature("acme.example", "s", SignatureState.UNKNOWN, "key_unknown")
 
 
-def failed(reason: str, domain: str = "acme.example") -> Signature:
-    return Signature(domain, "s", SignatureState.FAILED, reason)
+def failed(reason: str, domain: str = "acme.example") -> DkimSignature:
+    return DkimSignature(domain, "s", SignatureState.FAILED, reason)
 
 
-def judge(*signatures: Signature, alignment: dict[str, bool | None] | None = None) -> list[Finding]:
+def judge(*signatures: DkimSignature, alignment: dict[str, bool | None] | None = None) -> list[Finding]:
     return judge_signatures(signatures, alignment or ALIGNMENT, "acme.example", "menu", "m")
 
 
-def codes(*signatures: Signature, alignment: dict[str, bool | None] | None = None) -> list[str]:
+def codes(*signatures: DkimSignature, alignment: dict[str, bool | None] | None = None) -> list[str]:
     return [finding.code for finding in judge(*signatures, alignment=alignment)]
 
 
@@ -68,9 +68,9 @@ def test_a_cause_that_can_be_named_takes_the_place_of_failed_for_the_from_domain
 def test_what_may_still_be_aligned_and_valid_is_unknown_and_never_a_failure() -> None:
     assert codes(failed("body_changed"), THEIRS, UNKNOWN) == ["dkim_unknown"]
     assert codes(THEIRS, alignment={"x.gappssmtp.com": None}) == ["dkim_unknown"]
-    unreadable = Signature("", "", SignatureState.UNKNOWN, "too_many", "the message has too many signatures")
+    unreadable = DkimSignature("", "", SignatureState.UNKNOWN, "too_many", "the message has too many signatures")
     assert codes(failed("body_changed"), unreadable, alignment={"acme.example": True, "": False}) == ["dkim_unknown"]
-    assert codes(Signature("esp.example", "s", SignatureState.UNKNOWN, "key_unknown")) == ["dkim_unknown"]
+    assert codes(DkimSignature("esp.example", "s", SignatureState.UNKNOWN, "key_unknown")) == ["dkim_unknown"]
 
 
 def test_a_failure_whose_alignment_is_open_leaves_nothing_open() -> None:
@@ -80,7 +80,7 @@ def test_a_failure_whose_alignment_is_open_leaves_nothing_open() -> None:
 
 
 def test_weaknesses_are_those_of_any_signature_that_made_it_good_and_of_no_other() -> None:
-    weak = Signature("acme.example", "w", SignatureState.VALID, "", "", "rsa-sha256", 1024, True, True)
+    weak = DkimSignature("acme.example", "w", SignatureState.VALID, "", "", "rsa-sha256", 1024, True, True)
     assert codes(OURS, OTHER, weak) == [
         "dkim_aligned",
         "dkim_length_tag",
@@ -98,8 +98,8 @@ def test_ed25519_beside_rsa_is_well_and_alone_is_a_warning() -> None:
 
 
 def test_selectors_are_those_of_the_author_s_own_domain_each_once() -> None:
-    subdomain = Signature("news.acme.example", "n", SignatureState.VALID)
+    subdomain = DkimSignature("news.acme.example", "n", SignatureState.VALID)
     assert seen_selectors([THEIRS, OURS, subdomain, ED25519, UNKNOWN], "ACME.example") == ("s", "e")
     assert seen_selectors(
-        [failed("malformed"), Signature("acme.example", "", SignatureState.FAILED)], "acme.example"
+        [failed("malformed"), DkimSignature("acme.example", "", SignatureState.FAILED)], "acme.example"
     ) == ("s",)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.auth.dkim.signatures import Signature, SignatureState
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, SignatureState
 from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc.records import read_record
 from placement_pipeline.domain.auth.dmarc.walk import AppliedPolicy
@@ -36,7 +36,7 @@ def judge(
     record: str = "v=DMARC1; p=reject",
     applied: AppliedPolicy | None = None,
 ) -> list[Finding]:
-    signatures = [Signature(domain, "s", state) for domain, (state, _) in signers.items()]
+    signatures = [DkimSignature(domain, "s", state) for domain, (state, _) in signers.items()]
     alignment = {domain: aligned for domain, (_, aligned) in signers.items()}
     return judge_dmarc(applied or policy(record), signatures, alignment, spf, "the menu", "m")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.audit.sender import Sender, audit_sender
+from placement_pipeline.domain.audit.sender import SendingAddress, audit_sender
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.auth.spf.audit import audit_spf
 from placement_pipeline.domain.dns import Answer, BadName, CannotTell, Failure, RecordType
@@ -233,7 +233,7 @@ async def test_the_local_part_matters_to_macros_and_is_in_no_finding() -> None:
 async def test_an_alias_keeps_its_accounts_domain_in_the_envelope_at_google_only() -> None:
     resolver = ZoneResolver({})
     for provider, subject in ((MailProvider.GOOGLE, "acme.example"), (MailProvider.MICROSOFT365, "alias.example")):
-        findings = await audit_sender(Sender("Alias.Example.", (provider,), "acme.example"), resolver)
+        findings = await audit_sender(SendingAddress("Alias.Example.", (provider,), "acme.example"), resolver)
         assert [finding.subject for finding in findings if finding.check == "spf"] == [subject]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from placement_pipeline.domain.dns import Answer, Data, NoData
 from placement_pipeline.domain.reputation.answers import ListKind, Standing
 from placement_pipeline.domain.reputation.blocklists import Proof, ask_address, ask_hosts, blocklist, check_list, prove
-from placement_pipeline.domain.reputation.hosts import hosts_inside, read_address
+from placement_pipeline.domain.reputation.hosts import hosts_inside, read_ip_host
 from tests.unit.domain.zones import FAILURES, ZoneResolver
 
 KEY = "abcdefghijklmnopqrstuvwxyz"
@@ -134,7 +134,7 @@ async def test_a_sound_list_stays_believed_when_its_second_entry_is_not_answered
     ],
 )
 def test_an_address_is_known_in_every_form_a_browser_takes(host: str, address: str) -> None:
-    assert str(read_address(host)) == address
+    assert str(read_ip_host(host)) == address
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_address_is_known_in_every_form_a_browser_takes(host: str, address: s
     ["acme.example", "1.2.3.4.example", "256.256.256.256.256", "1.2.3.999", "99999999999", "08.1", "", ".", "0xg"],
 )
 def test_a_name_is_no_address(host: str) -> None:
-    assert read_address(host) is None
+    assert read_ip_host(host) is None
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_targets_inside_a_link_are_found(rest: str, hosts: list[str]) -> None:
 
 @given(st.text(max_size=60))
 def test_no_host_crashes_the_readers(text: str) -> None:
-    read_address(text)
+    read_ip_host(text)
     hosts_inside(text)
 
 

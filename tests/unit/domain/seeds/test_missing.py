@@ -9,26 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.seeds.bounces import Action, NoticeMatch, RecipientReport, Report
+from placement_pipeline.domain.seeds.bounces import Action, BounceReport, NoticeMatch, RecipientReport
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus
 from placement_pipeline.domain.seeds.landing import RESOLVED, VOID
-from placement_pipeline.domain.seeds.missing import Answer, Proofs, explain, judge_refusal, settle
+from placement_pipeline.domain.seeds.missing import Asked, Proofs, explain_probe, judge_bounce_status, place_missing
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
 from placement_pipeline.domain.words import Placement
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-FOUND, NOTHING, UNKNOWN, NOT_ASKED = Answer.FOUND, Answer.NOTHING, Answer.UNKNOWN, Answer.NOT_ASKED
+FOUND, NOTHING, UNKNOWN, NOT_ASKED = Asked.FOUND, Asked.NOTHING, Asked.UNKNOWN, Asked.NOT_ASKED
 
 
-def notice(status: str | None, action: Action = Action.FAILED, said: str = "550 no") -> Report:
-    return Report(RecipientReport(frozenset(), action, status, said, "mx.seed.example"), NoticeMatch.TOKEN, NOW)
+def notice(status: str | None, action: Action = Action.FAILED, said: str = "550 no") -> BounceReport:
+    return BounceReport(RecipientReport(frozenset(), action, status, said, "mx.seed.example"), NoticeMatch.TOKEN, NOW)
 
 
 def bounced(status: str | None, action: Action = Action.FAILED) -> Proofs:
     return Proofs(FOUND, FOUND, [notice(status, action)])
 
 
-def logged(status: LogStatus, sent_copy: Answer = FOUND) -> Proofs:
+def logged(status: LogStatus, sent_copy: Asked = FOUND) -> Proofs:
     return Proofs(sent_copy, NOTHING, log=FOUND, entry=LogEntry(status, status, NOW, None, None))
 
 
@@ -62,9 +62,9 @@ def test_every_reason_has_a_pair_of_proofs() -> None:
 @pytest.mark.parametrize("code", PAIRS)
 def test_the_proofs_give_the_reason_and_those_beside_them_another(code: str) -> None:
     gives, must_not = PAIRS[code]
-    explanation = explain(gives)
+    explanation = explain_probe(gives)
     assert (explanation.reason_code, explanation.placement) == (code, REASONS[code].placement)
-    assert explain(must_not).reason_code != code
+    assert explain_probe(must_not).reason_code != code
 
 
 @pytest.mark.parametrize("code", REASONS)
@@ -84,7 +84,7 @@ def test_every_reason_is_a_sentence_and_says_what_to_do_unless_waiting_is_all(co
     ],
 )  # fmt: skip
 def test_what_the_seeds_side_broke_counts_against_nobody(status: str | None, is_the_seeds: bool) -> None:
-    placement = REASONS[judge_refusal(status)].placement
+    placement = REASONS[judge_bounce_status(status)].placement
     assert placement is (Placement.SEED_BROKEN if is_the_seeds else Placement.BOUNCED)
     assert (placement in VOID, placement in RESOLVED) == (is_the_seeds, not is_the_seeds)
 
@@ -96,18 +96,18 @@ def test_the_stronger_proof_wins() -> None:
         "log": FOUND,
         "entry": entry,
     }
-    assert explain(Proofs(NOTHING, FOUND, **everything)).reason_code == "bounced_policy"  # type: ignore[arg-type]
-    assert explain(Proofs(NOTHING, NOTHING, log=FOUND, entry=entry)).reason_code == "log_quarantined"
+    assert explain_probe(Proofs(NOTHING, FOUND, **everything)).reason_code == "bounced_policy"  # type: ignore[arg-type]
+    assert explain_probe(Proofs(NOTHING, NOTHING, log=FOUND, entry=entry)).reason_code == "log_quarantined"
     delayed = [notice("4.4.1", Action.DELAYED)]
-    assert explain(Proofs(NOTHING, FOUND, delayed, log=UNKNOWN)).reason_code == "unsent"
-    assert explain(Proofs(FOUND, FOUND, delayed, log=UNKNOWN)).reason_code == "notice_delayed"
+    assert explain_probe(Proofs(NOTHING, FOUND, delayed, log=UNKNOWN)).reason_code == "unsent"
+    assert explain_probe(Proofs(FOUND, FOUND, delayed, log=UNKNOWN)).reason_code == "notice_delayed"
 
 
 @given(st.data())
 def test_what_is_unknown_is_never_made_into_a_loss_or_a_fault(data: st.DataObject) -> None:
-    answers = st.sampled_from(Answer)
+    answers = st.sampled_from(Asked)
     proofs = Proofs(data.draw(answers), data.draw(answers), log=data.draw(answers))
-    explanation = explain(proofs)
+    explanation = explain_probe(proofs)
     if proofs.sent_copy is NOTHING:
         assert explanation.placement is Placement.NOT_SENT
     else:
@@ -118,7 +118,7 @@ def test_what_is_unknown_is_never_made_into_a_loss_or_a_fault(data: st.DataObjec
 
 def test_the_evidence_says_what_each_place_said_and_can_be_stored() -> None:
     proofs = Proofs(FOUND, FOUND, [notice("5.7.1", said="550 no\x00\ud800" + "x" * 5000)], notes=["Seed m365-01: no."])
-    evidence = explain(proofs).evidence
+    evidence = explain_probe(proofs).evidence
     assert (evidence["sent_copy"], evidence["notices"], evidence["log"]) == ("found", "found", "not_asked")
     assert evidence["notes"] == ["Seed m365-01: no."]
     told = evidence["notice"]
@@ -131,5 +131,5 @@ def test_the_evidence_says_what_each_place_said_and_can_be_stored() -> None:
 
 def test_only_what_is_still_missing_is_settled_by_its_explanation() -> None:
     for last, explained in product(Placement, (*Placement, None)):
-        settled = settle(last, explained)
+        settled = place_missing(last, explained)
         assert settled is (explained if last is Placement.MISSING and explained is not None else last)

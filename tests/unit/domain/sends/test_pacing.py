@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.sends.pacing import Limits, next_send_at
+from placement_pipeline.domain.sends.pacing import PacingLimits, next_send_at
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-LIMITS = Limits(interval=timedelta(seconds=20), hourly_cap=3, daily_cap=5)
+LIMITS = PacingLimits(interval=timedelta(seconds=20), hourly_cap=3, daily_cap=5)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -41,7 +41,7 @@ def test_what_is_older_than_the_window_does_not_count() -> None:
 
 
 limits = st.builds(
-    Limits,
+    PacingLimits,
     interval=st.timedeltas(timedelta(0), timedelta(minutes=10)),
     hourly_cap=st.integers(1, 6),
     daily_cap=st.integers(1, 12),
@@ -51,7 +51,7 @@ pasts = st.lists(st.timedeltas(timedelta(0), DAY).map(lambda age: NOW - age), ma
 
 @given(pasts, limits, st.floats(0, 1))
 def test_the_next_send_is_never_in_the_past_and_never_breaks_a_limit(
-    sent_at: list[datetime], limits: Limits, jitter: float
+    sent_at: list[datetime], limits: PacingLimits, jitter: float
 ) -> None:
     moment = next_send_at(sent_at, NOW, limits, jitter)
     assert moment >= NOW
@@ -62,7 +62,7 @@ def test_the_next_send_is_never_in_the_past_and_never_breaks_a_limit(
 
 @given(limits, st.lists(st.floats(0, 1), min_size=30, max_size=30))
 def test_sending_whenever_it_is_allowed_keeps_every_hour_and_day_within_the_caps(
-    limits: Limits, jitters: list[float]
+    limits: PacingLimits, jitters: list[float]
 ) -> None:
     sent: list[datetime] = []
     now = NOW
@@ -74,5 +74,7 @@ def test_sending_whenever_it_is_allowed_keeps_every_hour_and_day_within_the_caps
 
 
 @given(pasts, limits, st.floats(0, 1))
-def test_the_order_of_what_was_sent_does_not_matter(sent_at: list[datetime], limits: Limits, jitter: float) -> None:
+def test_the_order_of_what_was_sent_does_not_matter(
+    sent_at: list[datetime], limits: PacingLimits, jitter: float
+) -> None:
     assert next_send_at(sent_at, NOW, limits, jitter) == next_send_at(sorted(sent_at), NOW, limits, jitter)

@@ -17,7 +17,7 @@ from placement_pipeline.domain.sends.plan import (
     plan_tests,
     unknown_mailboxes,
 )
-from placement_pipeline.domain.words import Reason, Role, Route, Scope, TestState, Variant
+from placement_pipeline.domain.words import Role, Route, Scope, TestReason, TestState, Variant
 from tests.unit.domain.rosters import entry
 
 MONTH = date(2026, 11, 1)
@@ -44,7 +44,7 @@ def known_test(mailbox: RosterEntry = ANNA, days_ago: float = 7, **changes: obje
     test = KnownTest(
         test_id=f"t-{mailbox.mailbox_id}-{days_ago}",
         mailbox_id=mailbox.mailbox_id,
-        reason=Reason.MONTHLY,
+        reason=TestReason.MONTHLY,
         variant=Variant.AS_SENT,
         state=TestState.FINAL,
         opened_at=opened_at,
@@ -66,8 +66,8 @@ def opened(test: PlannedTest, now: datetime, state: TestState, is_flagged: bool 
 def test_a_month_owes_every_mailbox_of_the_roster_its_monthly_test() -> None:
     decided = plan(Request(), roster=[ANNA, BORIS])
     assert [(test.mailbox_id, test.reason, test.variant) for test in decided.tests] == [
-        (ANNA.mailbox_id, Reason.MONTHLY, Variant.AS_SENT),
-        (BORIS.mailbox_id, Reason.MONTHLY, Variant.AS_SENT),
+        (ANNA.mailbox_id, TestReason.MONTHLY, Variant.AS_SENT),
+        (BORIS.mailbox_id, TestReason.MONTHLY, Variant.AS_SENT),
     ]
     assert decided.skipped == {}
 
@@ -107,7 +107,7 @@ def test_a_tested_mailbox_that_is_not_flagged_is_owed_nothing() -> None:
 def test_a_flagged_mailbox_is_owed_a_retest_once_the_fix_has_had_its_time() -> None:
     flagged = known_test(is_flagged=True, closed_at=NOW - RESTS.retest_after)
     (test,) = plan(Request(), [flagged]).tests
-    assert (test.reason, test.retest_of_test_id) == (Reason.RETEST, flagged.test_id)
+    assert (test.reason, test.retest_of_test_id) == (TestReason.RETEST, flagged.test_id)
     too_early = replace(flagged, closed_at=NOW - RESTS.retest_after + timedelta(seconds=1))
     assert plan(Request(), [too_early]).skipped == {ANNA.mailbox_id: Skip.COOLING_DOWN}
 
@@ -121,7 +121,7 @@ def test_the_scope_flagged_retests_at_once_and_leaves_the_others_alone() -> None
 
 def test_a_retest_that_is_fine_ends_the_debt_and_one_that_is_flagged_makes_a_new_one() -> None:
     first = known_test(is_flagged=True, days_ago=9)
-    second = known_test(days_ago=5, reason=Reason.RETEST)
+    second = known_test(days_ago=5, reason=TestReason.RETEST)
     assert plan(Request(), [first, second]).skipped == {ANNA.mailbox_id: Skip.ALREADY_TESTED}
     (test,) = plan(Request(), [first, replace(second, is_flagged=True)]).tests
     assert test.retest_of_test_id == second.test_id
@@ -129,7 +129,7 @@ def test_a_retest_that_is_fine_ends_the_debt_and_one_that_is_flagged_makes_a_new
 
 def test_a_stopped_test_is_paid_with_a_retest_not_with_a_second_monthly_one() -> None:
     stopped = known_test(is_flagged=True, state=TestState.STOPPED)
-    assert [test.reason for test in plan(Request(), [stopped]).tests] == [Reason.RETEST]
+    assert [test.reason for test in plan(Request(), [stopped]).tests] == [TestReason.RETEST]
 
 
 @pytest.mark.parametrize("scope", Scope)
@@ -152,10 +152,10 @@ def test_a_mailbox_rests_between_any_two_tests(scope: Scope) -> None:
 
 def test_a_request_by_hand_tests_the_listed_and_tells_itself_from_the_next_one() -> None:
     listed = frozenset({ANNA.mailbox_id})
-    request = Request(scope=Scope.LISTED, listed=listed, reason=Reason.ALIAS_CHANGE, request_key="run-1")
+    request = Request(scope=Scope.LISTED, listed=listed, reason=TestReason.ALIAS_CHANGE, request_key="run-1")
     decided = plan(request, roster=[ANNA, BORIS])
     (test,) = decided.tests
-    assert (test.mailbox_id, test.reason) == (ANNA.mailbox_id, Reason.ALIAS_CHANGE)
+    assert (test.mailbox_id, test.reason) == (ANNA.mailbox_id, TestReason.ALIAS_CHANGE)
     assert decided.skipped == {BORIS.mailbox_id: Skip.NOT_LISTED}
     (other,) = plan(replace(request, request_key="run-2")).tests
     assert other.plan_key != test.plan_key
@@ -171,7 +171,7 @@ def test_the_request_may_name_another_route_than_the_roster() -> None:
 def test_a_variant_does_not_pay_for_the_monthly_test_of_the_real_mail() -> None:
     plain = known_test(variant=Variant.PLAIN_CONTROL)
     (test,) = plan(Request(), [plain]).tests
-    assert (test.reason, test.variant) == (Reason.MONTHLY, Variant.AS_SENT)
+    assert (test.reason, test.variant) == (TestReason.MONTHLY, Variant.AS_SENT)
     (variant,) = plan(Request(variant=Variant.PLAIN_CONTROL)).tests
     assert variant.plan_key != test.plan_key
 
@@ -189,7 +189,7 @@ def test_a_variant_of_a_flagged_test_leaves_the_retest_owed_and_is_itself_opened
 def test_a_test_by_the_other_route_neither_calls_for_a_retest_nor_pays_for_it() -> None:
     by_crm = entry("crm@acme.example", route=Route.CRM)
     flagged = known_test(by_crm, 7, test_id="t-crm", is_flagged=True, route=Route.CRM)
-    compared = known_test(by_crm, 4, test_id="t-mailbox", reason=Reason.MANUAL, is_flagged=False)
+    compared = known_test(by_crm, 4, test_id="t-mailbox", reason=TestReason.MANUAL, is_flagged=False)
     (retest,) = plan(Request(Scope.FLAGGED), [flagged, compared], [by_crm]).tests
     assert (retest.retest_of_test_id, retest.route) == ("t-crm", Route.CRM)
 
@@ -212,7 +212,7 @@ requests = st.builds(
     Request,
     scope=st.sampled_from(Scope),
     listed=st.frozensets(st.sampled_from([one.mailbox_id for one in ROSTER])),
-    reason=st.sampled_from(Reason),
+    reason=st.sampled_from(TestReason),
     variant=st.sampled_from(Variant),
     route=st.none() | st.sampled_from(Route),
     request_key=st.sampled_from(["", "a", "b"]),
@@ -226,7 +226,7 @@ def histories(draw: st.DrawFn) -> list[KnownTest]:
         mailbox, state = draw(st.sampled_from(ROSTER)), draw(st.sampled_from(TestState))
         opened_at = NOW - timedelta(hours=draw(st.integers(0, 400)))
         closed_at = None if state is TestState.OPEN else opened_at + timedelta(hours=draw(st.integers(0, 48)))
-        reason, variant = draw(st.sampled_from(Reason)), draw(st.sampled_from(Variant))
+        reason, variant = draw(st.sampled_from(TestReason)), draw(st.sampled_from(Variant))
         is_flagged = draw(st.booleans())
         name = f"t-{number}"
         route = draw(st.sampled_from(Route))

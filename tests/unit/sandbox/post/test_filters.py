@@ -6,34 +6,34 @@ from datetime import timedelta
 import pytest
 
 from placement_pipeline.sandbox.post import google_filter, microsoft_filter, regional_filter
-from placement_pipeline.sandbox.post.arrival import Arrival, Filed, Rejected
-from placement_pipeline.sandbox.post.authentication import Authentication, DkimResult, DmarcResult, SpfResult
-from placement_pipeline.sandbox.post.content import Content
+from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor, Rejected
+from placement_pipeline.sandbox.post.authentication import Authentication, DkimResult, DmarcResult, ReceivedSpf
+from placement_pipeline.sandbox.post.content import WeighedContent
 from placement_pipeline.sandbox.post.outbound import InTransit
-from placement_pipeline.sandbox.world.accounts import History
+from placement_pipeline.sandbox.world.accounts import SentBefore
 from placement_pipeline.sandbox.world.provider_networks import Relay
 from tests.unit.sandbox.conftest import NOW
 
 FROM = "ann@acme.example"
 PASSES = Authentication(
-    SpfResult("pass", "acme.example"),
+    ReceivedSpf("pass", "acme.example"),
     (DkimResult("pass", "acme.example", "google", "abcdefgh"),),
     DmarcResult("pass", "none", "acme.example"),
     is_aligned=True,
 )
 FAILS = Authentication(
-    SpfResult("fail", "acme.example"),
+    ReceivedSpf("fail", "acme.example"),
     (DkimResult("fail", "acme.example", "google", "abcdefgh"),),
     DmarcResult("fail", "none", "acme.example"),
     is_aligned=False,
 )
 
 
-def arrive(authentication: Authentication, **changes: object) -> Arrival:
-    history = History(FROM, NOW - timedelta(weeks=90), NOW, 40)
+def arrive(authentication: Authentication, **changes: object) -> MailAtTheDoor:
+    history = SentBefore(FROM, NOW - timedelta(weeks=90), NOW, 40)
     mail = InTransit("0123456789abcdef", b"", FROM, FROM, Relay("209.85.208.41", "mail-ed1-f41.google.com"), history)
-    content = Content(900, 0, 0, frozenset({"www.acme.example"}), frozenset())
-    arrival = Arrival(mail, "nora@seed.example", authentication, content, (), False, 0.9, NOW)
+    content = WeighedContent(900, 0, 0, frozenset({"www.acme.example"}), frozenset())
+    arrival = MailAtTheDoor(mail, "nora@seed.example", authentication, content, (), False, 0.9, NOW)
     return replace(arrival, **changes)  # type: ignore[arg-type]
 
 
@@ -61,7 +61,7 @@ def test_google_turns_away_what_the_policy_rejects(policy: str, outcome: type) -
 
 def test_microsoft_minds_a_hard_spf_failure_even_when_dmarc_cannot_be_asked() -> None:
     unknown = replace(FAILS, dmarc=DmarcResult("temperror", "none", "acme.example"))
-    soft = replace(unknown, spf=SpfResult("softfail", "acme.example"))
+    soft = replace(unknown, spf=ReceivedSpf("softfail", "acme.example"))
     assert folder(microsoft_filter.judge(arrive(unknown))) == "junk"
     assert folder(microsoft_filter.judge(arrive(soft))) == "inbox"
 
