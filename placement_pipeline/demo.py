@@ -22,7 +22,6 @@ import dagster as dg
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import func, select
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.definitions import defs
@@ -38,7 +37,7 @@ from placement_pipeline.stages.routes import compare_routes
 from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish, read_progress
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.terminal import change_table, route_table, sheet_table
-from placement_pipeline.warehouse import plan, tables
+from placement_pipeline.warehouse import plan, sightings
 from placement_pipeline.warehouse.roster import load_roster
 
 _START_SECONDS = 60.0
@@ -238,11 +237,8 @@ def _measure_sends(place: Workplace) -> tuple[int, int]:
 
 
 def _measure_sweeps(place: Workplace) -> tuple[int, int]:
-    table = tables.sweeps
     with place.engine.begin() as connection:
-        newest = select(table.c.run_id).order_by(table.c.sweep_id.desc()).limit(1).scalar_subquery()
-        done = connection.execute(select(func.count()).where(table.c.run_id == newest)).scalar_one()
-    return done, len(place.settings.seeds)
+        return sightings.count_swept(connection), len(place.settings.seeds)
 
 
 def _no_measure(place: Workplace) -> tuple[int, int]:

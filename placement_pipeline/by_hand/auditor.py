@@ -5,9 +5,9 @@ are asked.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from placement_pipeline.by_hand.requests import AddressRequest, SpfRequest
 from placement_pipeline.connectors.dns.resolver import DnsResolver
@@ -23,6 +23,7 @@ from placement_pipeline.domain.reputation.blocklists import Blocklist
 from placement_pipeline.domain.reputation.tracking import audit_tracking_host
 from placement_pipeline.domain.words import MailProvider
 from placement_pipeline.settings import Dns, config_path, load_settings
+from placement_pipeline.stages.workplace import utc_now
 
 # RFC 7208 section 4.6.4 asks for at least 20 s an evaluation. What is not answered by then stays unknown.
 _PATIENCE = timedelta(seconds=30)
@@ -31,8 +32,9 @@ _PATIENCE = timedelta(seconds=30)
 class HandAuditor:
     """Audits by hand that share one resolver."""
 
-    def __init__(self, resolver: Resolver, lists: Sequence[Blocklist]) -> None:
+    def __init__(self, resolver: Resolver, lists: Sequence[Blocklist], now: Callable[[], datetime]) -> None:
         self._resolver = resolver
+        self._now = now
         self._lists = lists
 
     async def audit_address(self, request: AddressRequest) -> AuditReport:
@@ -67,16 +69,19 @@ class HandAuditor:
             request.mail_from,
             _Patient(self._resolver),
             request.helo,
-            timestamp=int(datetime.now(UTC).timestamp()),
+            timestamp=int(self._now().timestamp()),
         )
 
 
 @asynccontextmanager
-async def open_auditor(nameservers: Sequence[str] = ()) -> AsyncIterator[HandAuditor]:
+async def open_auditor(
+    nameservers: Sequence[str] = (), now: Callable[[], datetime] = utc_now
+) -> AsyncIterator[HandAuditor]:
     """An auditor, and its resolver's sockets for as long as the block runs.
 
     Args:
         nameservers: asked in place of those of the configuration.
+        now: the clock.
 
     Raises:
         InputError: a nameserver is none.
@@ -88,7 +93,7 @@ async def open_auditor(nameservers: Sequence[str] = ()) -> AsyncIterator[HandAud
     else:
         dns, lists = Dns(), Dns().link_lists()
     async with DnsResolver(nameservers or dns.nameservers, dns.timeout) as resolver:
-        yield HandAuditor(resolver, lists)
+        yield HandAuditor(resolver, lists, now)
 
 
 async def _find_providers(domain: str, resolver: Resolver) -> tuple[MailProvider, ...]:

@@ -176,18 +176,19 @@ def understood(who: str) -> Iterator[None]:
 def retry_after_seconds(response: httpx.Response) -> float | None:
     """The pause ``Retry-After`` asks for, in seconds or as a date (RFC 9110 section 10.2.3).
 
-    A date is the server's, so it is held against the server's own clock where it tells it.
+    A date is the server's, so it is held against the server's own clock; one that does not tell it asks for nothing.
     """
     value: str = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
         return float(value)
     moment = _http_date(value)
-    return None if moment is None else max(0.0, (moment - server_now(response)).total_seconds())
+    now = server_now(response)
+    return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
 
 
-def server_now(response: httpx.Response) -> datetime:
-    """The moment by the clock of who answered (``Date``); by ours where the answer does not tell."""
-    return _http_date(response.headers.get("date", "")) or datetime.now(UTC)
+def server_now(response: httpx.Response) -> datetime | None:
+    """The moment by the clock of who answered (``Date``); None where the answer does not tell."""
+    return _http_date(response.headers.get("date", ""))
 
 
 def _http_date(text: str) -> datetime | None:

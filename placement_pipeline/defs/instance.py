@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.execution.plan.objects import StepFailureData
 
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.workplace import open_workplace
@@ -82,16 +80,20 @@ def failures(result: dg.ExecuteInProcessResult) -> Sequence[str]:
     ]
 
 
-def _first_line(failure: StepFailureData) -> str:
-    """What a person is told: our own line for what stopped a stage, else the error at the root."""
+def _first_line(failure: Any) -> str:
+    """What a person is told: our own line for what stopped a stage, else the error at the root.
+
+    Args:
+        failure: a step's failure as an event carries it; Dagster has no public name for its type.
+    """
     if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return failure.user_failure_data.description
+        return str(failure.user_failure_data.description)
     error = failure.error
     while error is not None and error.cause is not None:
         error = error.cause
     if error is None:
         return "failed"
-    first, *rest = error.message.strip().splitlines()
-    if error.cls_name == DagsterAssetCheckFailedError.__name__:  # which rules, stands on the lines after the first
+    first, *rest = str(error.message).strip().splitlines()
+    if error.cls_name == "DagsterAssetCheckFailedError":  # which rules, stands on the lines after the first
         return f"rows break a rule that blocks: {', '.join(rest)}"
     return first

@@ -84,7 +84,7 @@ def _reason_to_wait(context: dg.SensorEvaluationContext, place: Workplace, *job_
     last = context.instance.get_run_records(RunsFilter(job_name=job_names[-1]), limit=1)
     if last and last[0].dagster_run.status is DagsterRunStatus.FAILURE:
         failed_at = datetime.fromtimestamp(last[0].end_time or 0, UTC)
-        if datetime.now(UTC) - failed_at < _PAUSE_AFTER_FAILURE:
+        if place.now() - failed_at < _PAUSE_AFTER_FAILURE:
             return dg.SkipReason(f"The last run of {job_names[-1]} failed; the next try is ten minutes after it.")
     return None
 
@@ -97,7 +97,7 @@ def _is_under_way(place: Workplace, record: dg.RunRecord) -> bool:
     if record.dagster_run.status is not DagsterRunStatus.STARTED:
         return True  # in the queue or about to start; Dagster's run monitoring ends what never does
     started_at = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else record.create_timestamp
-    if datetime.now(UTC) - started_at.replace(tzinfo=UTC) < _TIME_TO_BEGIN:
+    if place.now() - started_at.replace(tzinfo=UTC) < _TIME_TO_BEGIN:
         return True
     with place.engine.begin() as connection:
         return is_run_alive(connection, record.dagster_run.run_id)

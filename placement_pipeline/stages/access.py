@@ -69,7 +69,7 @@ class Access:
         self.clock = clock
         self._settings = settings
         self._client = client
-        self._google = GoogleAccess(settings, client, self.meter)
+        self._google = GoogleAccess(settings, client, self.meter, now)
         self._microsoft = MicrosoftAccess(settings, client, self.meter, rotated or InMemoryOnly(), now)
         self._imap_tokens: dict[str, TokenSource] = {}
         self._resolvers: list[DnsResolver] = []

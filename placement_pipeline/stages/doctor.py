@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
-
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.connectors.mail import Doubt, ScopedGrant
 from placement_pipeline.connectors.roster_table.reading import read_roster_file
@@ -23,6 +20,7 @@ from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
 from placement_pipeline.stages.roster import control_entries
 from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse.database import DatabaseError, server_version
 
 _AT_ONCE = 8
 _CERTIFICATE_NOTICE = timedelta(days=30)
@@ -91,8 +89,8 @@ def _mode(place: Workplace) -> DoctorLine:
 def _database(place: Workplace) -> DoctorLine:
     try:
         with place.engine.begin() as connection:
-            version = connection.execute(text("show server_version")).scalar_one()
-    except OperationalError:
+            version = server_version(connection)
+    except DatabaseError:
         return DoctorLine("database", Health.ILL, "PostgreSQL does not answer; check PLACEMENT_DATABASE_URL")
     kind = "configured" if place.settings.database_url else "embedded"
     return DoctorLine("database", Health.WELL, f"PostgreSQL {version}, {kind}")

@@ -1,5 +1,7 @@
 """Access at Google: from settings and secrets to the wire of each mailbox and seed."""
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 import httpx
@@ -24,10 +26,13 @@ class GoogleAccess:
         settings: the whole configuration.
         client: the shared client.
         meter: counts every call.
+        now: our clock.
     """
 
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, meter: Meter) -> None:
-        self._settings, self._client, self._meter = settings, client, meter
+    def __init__(
+        self, settings: Settings, client: httpx.AsyncClient, meter: Meter, now: Callable[[], datetime]
+    ) -> None:
+        self._settings, self._client, self._meter, self._now = settings, client, meter, now
         self._users = lru_cache(_GRANTS_KEPT)(self._user)
         self._delegates = lru_cache(_GRANTS_KEPT)(self._delegate)
 
@@ -80,7 +85,7 @@ class GoogleAccess:
     def _api(self) -> GmailApi:
         quotas = self._settings.quotas
         quota = Quota(quotas.gmail_mailbox_units, quotas.gmail_project_units)
-        return GmailApi(self._settings.endpoints.gmail_api, self._client, quota)
+        return GmailApi(self._settings.endpoints.gmail_api, self._client, quota, self._now)
 
     @cached_property
     def _app(self) -> GoogleApp:
@@ -92,4 +97,5 @@ class GoogleAccess:
             secrets.google_service_account_file,
             endpoints.ca_bundle,
             meter=self._meter,
+            now=self._now,
         )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
-from sqlalchemy import inspect, text
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.notify import notify
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse.verdicts import is_published, note_publication
+from placement_pipeline.warehouse.marts import load_monthly_sheet
+from placement_pipeline.warehouse.publications import is_published, note_publication
 
 SHEET = "monthly_sheet"
 """The kind of publication that the sheet's file is; its content key is the month."""
@@ -46,13 +46,11 @@ def read_sheet(place: Workplace, month: date) -> list[Mapping[str, Any]]:
     Raises:
         InputError: the marts were never built.
     """
-    query = text(
-        "select * from marts.monthly_sheet where test_month = :month order by is_flagged desc, rep_name, address"
-    )
     with place.engine.begin() as connection:
-        if not inspect(connection).has_table("monthly_sheet", schema="marts"):
-            raise InputError("There is no sheet yet: the first run of the job publish_month builds it.")
-        return [dict(row) for row in connection.execute(query, {"month": month}).mappings()]
+        rows = load_monthly_sheet(connection, month)
+    if rows is None:
+        raise InputError("There is no sheet yet: the first run of the job publish_month builds it.")
+    return rows
 
 
 def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.scores.diagnosis import Case, diagnose
@@ -14,7 +14,6 @@ from placement_pipeline.domain.seeds.missing import Explanation, place_missing
 from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import (
     Placement,
-    ProviderFamily,
     ProviderGroup,
     Role,
     SendState,
@@ -22,7 +21,7 @@ from placement_pipeline.domain.words import (
     Variant,
 )
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import explanations, plan, seed_messages, sightings, tables, verdicts
+from placement_pipeline.warehouse import explanations, plan, seed_messages, sightings, verdicts
 from placement_pipeline.warehouse.plan import StoredTest
 from placement_pipeline.warehouse.roster import load_roster
 from placement_pipeline.warehouse.sightings import ProbeHistory
@@ -94,11 +93,7 @@ class _Board:
     def __init__(self, connection: Connection, month: date) -> None:
         self.tests = plan.load_tests(connection, month=month)
         self.roster: Mapping[str, RosterEntry] = {entry.mailbox_id: entry for entry in load_roster(connection, month)}
-        seeds = tables.seed_mailboxes
-        self.groups = {
-            row.seed_id: ProviderGroup.of(ProviderFamily(row.provider_family))
-            for row in connection.execute(select(seeds.c.seed_id, seeds.c.provider_family))
-        }
+        self.groups = plan.load_provider_groups(connection)
         self.sent_via = seed_messages.count_sent_via(connection, [test.test_id for test in self.tests])
         self._histories: dict[str, list[ProbeHistory]] = defaultdict(list)
         test_ids = [test.test_id for test in self.tests]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from placement_pipeline.connectors.errors import InputError, ReadError
 from placement_pipeline.connectors.sign_in import InMemoryOnly, NotKeptError, RotatedTokens
 from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.warehouse.database import DatabaseError
 from placement_pipeline.warehouse.errors import TokenKeyError
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal
 
@@ -32,7 +32,7 @@ class StoredTokens(RotatedTokens):
                 return self._seal.load(connection, grant_key, configured) or configured
         except TokenKeyError as error:
             raise InputError(str(error)) from None
-        except SQLAlchemyError as error:
+        except DatabaseError as error:
             raise ReadError(
                 "unreachable", f"The stored refresh tokens cannot be read ({type(error).__name__}); try later"
             ) from None
@@ -42,7 +42,7 @@ class StoredTokens(RotatedTokens):
         try:
             with self._engine.begin() as connection:
                 self._seal.store(connection, grant_key, configured, token, self._now())
-        except SQLAlchemyError as error:
+        except DatabaseError as error:
             raise NotKeptError(type(error).__name__) from None
 
 

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select
-
-from placement_pipeline.domain.words import Placement, TestState
 from placement_pipeline.stages.collecting import done_tests, due_seeds
 from placement_pipeline.stages.publishing import SHEET
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, plan, tables
+from placement_pipeline.warehouse import outbox, plan
+from placement_pipeline.warehouse.publications import months_changed_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +51,12 @@ def is_collection_due(place: Workplace) -> bool:
 
 
 def months_to_publish(place: Workplace) -> list[date]:
-    """Months of which something is new since the sheet was last written, oldest first; none while a test is open.
-
-    New is a test that was closed, and a probe that came after its test was.
-    """
-    tests, publications, sightings = tables.placement_tests, tables.publications, tables.seed_placements
-    late = (
-        select(sightings.c.test_id, func.max(sightings.c.observed_at).label("at"))
-        .where(sightings.c.placement == Placement.DELAYED)
-        .group_by(sightings.c.test_id)
-        .subquery()
-    )
+    """Months of which something is new since the sheet was last written, oldest first; none while a test is open."""
     with place.engine.begin() as connection:
-        closed = connection.execute(
-            select(tests.c.test_month, func.max(func.greatest(tests.c.closed_at, late.c.at)))
-            .outerjoin(late, late.c.test_id == tests.c.test_id)
-            .group_by(tests.c.test_month)
-            .having(func.bool_and(tests.c.state != TestState.OPEN))
-            .order_by(tests.c.test_month)
-        ).tuples()
-        written = dict(
-            connection.execute(
-                select(publications.c.content_key, func.max(publications.c.published_at))
-                .where(publications.c.kind == SHEET)
-                .group_by(publications.c.content_key)
-            )
-            .tuples()
-            .all()
-        )
-        return [
-            month
-            for month, changed_at in closed
-            if (written_at := written.get(month.isoformat())) is None or written_at < changed_at
-        ]
+        return months_changed_since(connection, SHEET)
 
 
 def read_progress(place: Workplace, month: date) -> Progress:
     """How far the month is."""
-    jobs, tests = tables.send_jobs, tables.placement_tests
     with place.engine.begin() as connection:
-        by_job = connection.execute(
-            select(jobs.c.state, func.count())
-            .join(tests, tests.c.test_id == jobs.c.test_id)
-            .where(tests.c.test_month == month)
-            .group_by(jobs.c.state)
-        ).tuples()
-        by_test = connection.execute(
-            select(tests.c.state, func.count()).where(tests.c.test_month == month).group_by(tests.c.state)
-        ).tuples()
-        return Progress(dict(by_job.all()), dict(by_test.all()))
+        return Progress(outbox.count_month_by_state(connection, month), plan.count_tests_by_state(connection, month))

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
@@ -21,6 +21,9 @@ from placement_pipeline.warehouse.upsert import BATCH
 
 #: Everything we own in the database: raw tables, dbt's views and marts, Dagster's own storage.
 SCHEMAS = ("placement", "staging", "marts", "dagster")
+
+DatabaseError = SQLAlchemyError
+"""What the database, or the way to it, could not do."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 0x706C6163  # "plac": any number that only we use
@@ -68,6 +71,11 @@ def open_engine(url: str) -> Engine:
         executemany_batch_page_size=BATCH,
         connect_args={"options": f"{options} -ctimezone=UTC".strip(), "application_name": "placement"},
     )
+
+
+def server_version(connection: Connection) -> str:
+    """PostgreSQL's own word for its version."""
+    return str(connection.execute(text("show server_version")).scalar_one())
 
 
 def migrate(engine: Engine) -> None:

@@ -11,7 +11,7 @@ Rows are claimed and settled many at a time. Every attempt stays in ``send_attem
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -333,6 +333,17 @@ def settle(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
 def count_by_state(connection: Connection, test_ids: Sequence[str]) -> dict[str, int]:
     """Jobs of these tests by state."""
     query = select(jobs.c.state, func.count()).where(jobs.c.test_id.in_(test_ids)).group_by(jobs.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def count_month_by_state(connection: Connection, month: date) -> dict[str, int]:
+    """How many send jobs of the month's tests are in which state."""
+    query = (
+        select(jobs.c.state, func.count())
+        .join(tests, tests.c.test_id == jobs.c.test_id)
+        .where(tests.c.test_month == month)
+        .group_by(jobs.c.state)
+    )
     return dict(connection.execute(query).tuples().all())
 
 

@@ -13,7 +13,15 @@ from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
 from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate
-from placement_pipeline.domain.words import Route, SendState, TestReason, TestState, Variant
+from placement_pipeline.domain.words import (
+    ProviderFamily,
+    ProviderGroup,
+    Route,
+    SendState,
+    TestReason,
+    TestState,
+    Variant,
+)
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
@@ -345,3 +353,19 @@ def _is_refused() -> ColumnElement[bool]:
     jobs, tests = tables.send_jobs, tables.placement_tests
     is_hopeful = select(jobs.c.test_id).where(jobs.c.test_id == tests.c.test_id, jobs.c.state != SendState.REFUSED)
     return and_(tests.c.state == TestState.OPEN, ~is_hopeful.exists())
+
+
+def count_tests_by_state(connection: Connection, month: date) -> dict[str, int]:
+    """How many of the month's tests are in which state."""
+    tests = tables.placement_tests
+    query = select(tests.c.state, func.count()).where(tests.c.test_month == month).group_by(tests.c.state)
+    return dict(connection.execute(query).tuples().all())
+
+
+def load_provider_groups(connection: Connection) -> dict[str, ProviderGroup]:
+    """The provider group of every seed there ever was."""
+    seeds = tables.seed_mailboxes
+    return {
+        seed_id: ProviderGroup.of(ProviderFamily(family))
+        for seed_id, family in connection.execute(select(seeds.c.seed_id, seeds.c.provider_family)).tuples()
+    }

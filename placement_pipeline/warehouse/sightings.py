@@ -292,3 +292,10 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Prob
         )
         for row in connection.execute(query)
     ]
+
+
+def count_swept(connection: Connection) -> int:
+    """How many seeds the newest run that swept has looked into so far."""
+    table = tables.sweeps
+    newest = select(table.c.run_id).order_by(table.c.sweep_id.desc()).limit(1).scalar_subquery()
+    return connection.execute(select(func.count()).where(table.c.run_id == newest)).scalar_one()

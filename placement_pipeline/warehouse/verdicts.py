@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.findings import Finding, SubjectKind
 from placement_pipeline.domain.scores.diagnosis import Diagnosis
@@ -112,22 +111,3 @@ def save_diagnoses(connection: Connection, test_id: str, diagnoses: Sequence[Dia
         for rank, diagnosis in enumerate(diagnoses, start=1)
     ]
     return upsert(connection, table, rows)
-
-
-def is_published(connection: Connection, kind: str, content_key: str) -> bool:
-    """Whether this content was published anywhere before."""
-    table = tables.publications
-    query = select(table.c.publication_id).where(table.c.kind == kind, table.c.content_key == content_key)
-    return connection.execute(query.limit(1)).first() is not None
-
-
-def note_publication(
-    connection: Connection, kind: str, content_key: str, target: str, row_count: int, outcome: str, now: datetime
-) -> None:
-    """Remember that something was published; the same content at the same target again is the same row."""
-    row = {"row_count": row_count, "outcome_code": outcome, "published_at": now}
-    connection.execute(
-        insert(tables.publications)
-        .values(kind=kind, content_key=content_key, target=target, **row)
-        .on_conflict_do_update(index_elements=["kind", "content_key", "target"], set_=row)
-    )

@@ -38,6 +38,7 @@ from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.file import WireRule, World
+from placement_pipeline.stages.workplace import utc_now
 
 ANNA = "anna@acme.example"
 COLD = "carl@acme.example"
@@ -179,12 +180,12 @@ class Doors:
 
     def __post_init__(self) -> None:
         self.meter = Meter()
-        self.gmail = GmailApi(self.sandbox.endpoints.gmail_api, self.client, Quota(10**9, 10**9))
+        self.gmail = GmailApi(self.sandbox.endpoints.gmail_api, self.client, Quota(10**9, 10**9), utc_now)
         self.graph = GraphApi(self.sandbox.endpoints.graph_api, self.client)
 
     def google_app(self, client_secret: str = google_tokens.CLIENT_SECRET) -> GoogleApp:
         endpoint = self.sandbox.endpoints.google_token
-        return GoogleApp(endpoint, google_tokens.CLIENT_ID, client_secret, meter=self.meter)
+        return GoogleApp(endpoint, google_tokens.CLIENT_ID, client_secret, meter=self.meter, now=utc_now)
 
     def microsoft_app(
         self,

@@ -29,7 +29,7 @@ from placement_pipeline.sandbox.world.file import WireRule, World
 from placement_pipeline.settings import Settings, load_settings
 from placement_pipeline.stages.access import open_access
 from placement_pipeline.stages.doctor import Health, examine_log
-from placement_pipeline.stages.workplace import Workplace
+from placement_pipeline.stages.workplace import Workplace, utc_now
 
 MIA, BEN = "mia@globex.example", "ben@globex.example"
 SEEDS = {
@@ -138,7 +138,7 @@ def key_file(world: Sandbox, tmp_path: Path) -> Path:
 def gmail_log(
     world: Sandbox, wire: httpx.AsyncClient, key_file: Path, admin: str = ADMIN, meter: Meter | None = None
 ) -> WorkspaceLog:
-    app = GoogleApp(world.endpoints.google_token, service_account_file=key_file, meter=Meter())
+    app = GoogleApp(world.endpoints.google_token, service_account_file=key_file, meter=Meter(), now=utc_now)
     tokens, address = app.delegated(admin, "Seed workspace-01", SCOPES), SEEDS["workspace-01"][1]
     return WorkspaceLog(world.endpoints.gmail_api, wire, tokens, "Seed workspace-01", address, meter or Meter())
 

@@ -23,6 +23,7 @@ from placement_pipeline.sandbox.google import tokens as google_tokens
 from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
 from placement_pipeline.sandbox.microsoft.certificate import write_certificate
 from placement_pipeline.stages.token_store import StoredTokens
+from placement_pipeline.stages.workplace import utc_now
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal, make_token_key
 from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT, SEND_ONLY, WIDE, Doors
 
@@ -31,7 +32,7 @@ from tests.contract.conftest import ANNA, MIA, REVOKED_GOOGLE, REVOKED_MICROSOFT
 def delegating_app(doors: Doors, tmp_path: Path) -> GoogleApp:
     key = tmp_path / "service-account.json"
     key.write_text(json.dumps(doors.sandbox.service_account_info()), encoding="utf-8")
-    return GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter)
+    return GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter, now=utc_now)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ async def test_a_wrong_google_client_secret_is_no_revoked_grant(doors: Doors) ->
 
 async def test_a_google_client_without_a_secret_is_told_before_anyone_is_asked(doors: Doors) -> None:
     before = doors.calls("google.token")
-    app = GoogleApp(doors.sandbox.endpoints.google_token, meter=doors.meter)
+    app = GoogleApp(doors.sandbox.endpoints.google_token, meter=doors.meter, now=utc_now)
     error = await refusal(app.user_grant(doors.refresh_token(ANNA), "mailbox 1"))
     assert error.code == "sign_in_refused"
     assert "google_client_id" in str(error)
@@ -138,7 +139,7 @@ async def test_a_key_that_was_replaced_is_told_from_an_unknown_account(doors: Do
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     key = tmp_path / "old-key.json"
     key.write_text(json.dumps(info | {"private_key": google_tokens.private_pem(other).decode()}), encoding="utf-8")
-    app = GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter)
+    app = GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=key, meter=doors.meter, now=utc_now)
     assert "make a new JSON key" in str(await refusal(app.delegated(ANNA, "mailbox 1")))
 
 
@@ -160,7 +161,7 @@ def test_delegation_without_a_key_names_the_setting(doors: Doors, tmp_path: Path
     broken.write_text("{}", encoding="utf-8")
     for path, says in ((broken, "not a service account's key"), (tmp_path / "none.json", "cannot be read")):
         with pytest.raises(InputError, match=says):
-            GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=path, meter=doors.meter)
+            GoogleApp(doors.sandbox.endpoints.google_token, service_account_file=path, meter=doors.meter, now=utc_now)
 
 
 @pytest.mark.usefixtures("_hurried")

@@ -27,9 +27,9 @@ from placement_pipeline.stages.waiting import months_to_publish
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables
 from placement_pipeline.warehouse.outbox import Outcome
+from placement_pipeline.warehouse.publications import note_publication
 from placement_pipeline.warehouse.seed_messages import NewMessage
 from placement_pipeline.warehouse.sightings import ProbeHistory, Sighting, SweepRecord
-from placement_pipeline.warehouse.verdicts import note_publication
 from tests.planted import Planter
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)

@@ -167,7 +167,7 @@ def explain_refused_read(response: httpx.Response, who: str) -> ReadError:
     return ReadError(code, f"{who}: Gmail refuses the read, {what} ({_name(response)}); {remedy}")
 
 
-def is_throttled(response: httpx.Response) -> bool:
+def is_slow_down(response: httpx.Response) -> bool:
     """Whether the answer asks to slow down: 429, or 403 with one of the reasons that older answers give."""
     return http.is_throttled(response) or (
         response.status_code == httpx.codes.FORBIDDEN and bool(_RATE_REASONS.intersection(_reasons(response)))
@@ -189,7 +189,8 @@ def pause_seconds(response: httpx.Response) -> float | None:
         moment = datetime.fromisoformat(match[1])
     except ValueError:
         return None
-    return max(1.0, (moment - http.server_now(response)).total_seconds())
+    now = http.server_now(response)
+    return None if now is None else max(1.0, (moment - now).total_seconds())
 
 
 def _cause(response: httpx.Response) -> _Cause:

@@ -5,7 +5,7 @@ mailbox sent before in ``history``, what came back to it in ``bounces``.
 """
 
 import base64
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -49,7 +49,7 @@ class GmailSender:
     async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
         """As ``mail.Sender.send``; Gmail's send has no draft, so ``keep_draft`` is not called."""
         try:
-            message = build_email(probe, datetime.now(UTC))
+            message = build_email(probe, self._wire.now())
         except UnsendableProbeError as error:
             return Refused(RefusalCode.MESSAGE_REJECTED, str(error))
         raw = base64.urlsafe_b64encode(message.as_bytes()).decode()

@@ -120,6 +120,7 @@ class GoogleApp:
         service_account_file: JSON key; needed for domain-wide delegation.
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
         meter: counts the calls.
+        now: our clock.
 
     Raises:
         InputError: the service account's file cannot be read.
@@ -134,7 +135,9 @@ class GoogleApp:
         ca_bundle: Path | None = None,
         *,
         meter: Meter,
+        now: Callable[[], datetime],
     ) -> None:
+        self._now = now
         self._token_url = token_url
         self._client_id = client_id
         self._client_secret = client_secret
@@ -197,7 +200,7 @@ class GoogleApp:
                 f"{who}: no sign-in to Google is possible ({type(error).__name__}); check the client's settings.",
             ) from None
         # google-auth keeps the expiry as naive UTC.
-        lifetime = (held.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds() if held.expiry else 0.0
+        lifetime = (held.expiry.replace(tzinfo=UTC) - self._now()).total_seconds() if held.expiry else 0.0
         granted = ask.answer.get("scope")
         return GoogleToken(held.token, lifetime, frozenset(granted.split()) if isinstance(granted, str) else None)
 

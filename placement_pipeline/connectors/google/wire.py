@@ -6,7 +6,7 @@ out twice (measured). So its transport is never used. What the calls are for is 
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,7 +19,7 @@ from googleapiclient.discovery import build_from_document
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.google.errors import explain_refused_read, is_throttled, pause_seconds
+from placement_pipeline.connectors.google.errors import explain_refused_read, is_slow_down, pause_seconds
 from placement_pipeline.connectors.google.sign_in import GoogleGrant
 from placement_pipeline.connectors.mail import Scopes
 from placement_pipeline.connectors.metering import Meter
@@ -45,12 +45,14 @@ class GmailApi:
         endpoint: root, ``https://gmail.googleapis.com``.
         client: the shared client.
         quota: holds back what would pass it; units as Google counts them.
+        now: our clock.
     """
 
-    def __init__(self, endpoint: str, client: httpx.AsyncClient, quota: Quota) -> None:
+    def __init__(self, endpoint: str, client: httpx.AsyncClient, quota: Quota, now: Callable[[], datetime]) -> None:
         self._endpoint = endpoint.rstrip("/") + "/"
         self.client = client
         self.quota = quota
+        self.now = now
 
     @cached_property
     def users(self) -> Any:
@@ -83,7 +85,8 @@ class GmailWire:
         meter: counts every attempt and its units.
 
     Attributes:
-        answered_at: when the last read was answered, by Google's clock.
+        answered_at: when the last read was answered, by Google's clock where the answer tells it.
+        now: our clock.
     """
 
     def __init__(self, api: GmailApi, tokens: GoogleGrant, who: str, meter: Meter) -> None:
@@ -92,6 +95,7 @@ class GmailWire:
         self.who = who
         self.meter = meter
         self.answered_at: datetime | None = None
+        self.now = api.now
         self._users = api.users
         self._client = api.client
         self._quota = api.quota
@@ -115,7 +119,7 @@ class GmailWire:
             answer: dict[str, Any] = built.postproc(SimpleNamespace(status=response.status_code), response.content)
         except ValueError:
             raise ReadError("malformed", f"{self.who}: Gmail's answer is not JSON") from None
-        self.answered_at = http.server_now(response)
+        self.answered_at = http.server_now(response) or self.now()
         return answer
 
     async def send_once(self, built: Any) -> httpx.Response | http.NothingWritten | http.NoAnswer:
@@ -193,7 +197,7 @@ class GmailWire:
             self._client,
             self._signed(built, token),
             self.who,
-            is_throttled,
+            is_slow_down,
             lambda: self._tally(operation),
             lambda: self._gate(operation),
             pause_seconds,

@@ -7,8 +7,13 @@ words an alert alone is shown, and only where it holds nobody's address.
 import re
 import socket
 import ssl
+from collections.abc import Mapping
+from typing import Any
 
-from placement_pipeline.connectors.errors import SeedReadError
+import requests
+
+from placement_pipeline.connectors.errors import ReadError, SeedReadError, SignInError
+from placement_pipeline.domain.sends.refusals import RefusalCode
 
 # Response codes that say: later.
 _PASSING = ("UNAVAILABLE", "INUSE", "LIMIT")
@@ -17,6 +22,17 @@ _WORDS = 160
 _NO_OAUTH = 'It has no OAuth for IMAP: set imap_sign_in = "password".'
 _IMAP_OFF = "takes a password only once IMAP is switched on in its web mail's settings"
 _APP_PASSWORD = "takes an app password only, which is made in the account's security settings"
+
+# RFC 6749 sections 4.1.2.1 and 5.2, and what OpenID Connect and Microsoft add.
+_CONSENT_MISSING = {
+    "access_denied",
+    "consent_required",
+    "interaction_required",
+    "invalid_scope",
+    "login_required",
+    "unauthorized_client",
+}
+_TROUBLE = {"server_error", "temporarily_unavailable"}
 
 # By the end of the server's name: what the provider demands of a password, and whether it knows XOAUTH2.
 # From https://github.com/chatmail/provider-db (_providers) and Thunderbird's OAuth2Providers.sys.mjs.
@@ -155,6 +171,50 @@ def greeting_refused(who: str, greeting: str) -> SeedReadError:
     """The server hung up instead of a welcome."""
     return _passing(who, "the connection", greeting) or SeedReadError(
         "unreachable", f"{who}: the IMAP server takes no connection now"
+    )
+
+
+def explain_refusal(status: int, answer: Mapping[str, Any], who: str) -> SignInError | ReadError:
+    """What the token endpoint's refusal means, by its ``error`` alone.
+
+    Args:
+        status: HTTP.
+        answer: the endpoint's JSON; empty where it gave none.
+        who: how messages call the seed.
+
+    Returns:
+        SignInError, or ReadError where the service itself has trouble.
+    """
+    error = answer.get("error")
+    code = error if isinstance(error, str) and error.isidentifier() else f"HTTP {status}"
+    if status == requests.codes.too_many_requests:
+        return ReadError("throttled", f"{who}: the token endpoint asks to slow down (HTTP {status})")
+    if status >= requests.codes.internal_server_error or code in _TROUBLE:
+        return ReadError("unreachable", f"{who}: the token endpoint has trouble ({code}); try later")
+    if code == "invalid_grant":
+        return SignInError(
+            RefusalCode.TOKEN_REVOKED,
+            code,
+            f"{who}: the token endpoint refuses the refresh token ({code}). The password was reset, access was "
+            "revoked, or the token has expired; consent again and store the new one.",
+        )
+    if code == "invalid_client":
+        return SignInError(
+            RefusalCode.SIGN_IN_REFUSED,
+            code,
+            f"{who}: the token endpoint does not know the client ({code}). Check client_id and client_secret in the "
+            "seed's secrets.",
+        )
+    if code in _CONSENT_MISSING:
+        return SignInError(
+            RefusalCode.CONSENT_MISSING,
+            code,
+            f"{who}: the token endpoint misses consent ({code}). Consent again as the seed, with the scope for IMAP.",
+        )
+    return SignInError(
+        RefusalCode.SIGN_IN_REFUSED,
+        code,
+        f"{who}: the token endpoint refuses the request ({code}). Check imap_token_url.",
     )
 
 

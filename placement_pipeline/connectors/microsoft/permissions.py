@@ -47,7 +47,7 @@ def read_claims(token: str) -> TokenClaims | None:
         return None
 
 
-def judge(claims: TokenClaims | None, needed: frozenset[str]) -> Scopes | None:
+def judge_permissions(claims: TokenClaims | None, needed: frozenset[str]) -> Scopes | None:
     """What a token's permissions lack and have to spare; None where it does not tell.
 
     An application's roles serve reps, seeds and the tenant's log alike, so what any use needs is not to spare.
@@ -77,7 +77,7 @@ def prove_permissions(claims: TokenClaims | None, needed: frozenset[str], who: s
     Raises:
         SignInError: the user has not consented to what is needed.
     """
-    scopes = judge(claims, needed)
+    scopes = judge_permissions(claims, needed)
     if claims is None or scopes is None:
         return ", the token does not tell its permissions"
     missing = ", ".join(scopes.missing)

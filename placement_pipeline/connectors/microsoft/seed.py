@@ -23,7 +23,7 @@ from placement_pipeline.connectors.mail import (
     SweepReading,
 )
 from placement_pipeline.connectors.microsoft.errors import is_state_gone, tell_error
-from placement_pipeline.connectors.microsoft.permissions import READ, judge, prove_permissions
+from placement_pipeline.connectors.microsoft.permissions import READ, judge_permissions, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
     found,
@@ -89,7 +89,7 @@ class GraphSeedReader:
 
     async def scopes(self) -> Scopes | None:
         """As ``mail.ScopedGrant.scopes``; a personal account's token does not tell."""
-        return judge(await self._wire.claims(), READ)
+        return judge_permissions(await self._wire.claims(), READ)
 
 
 class _Sweep:

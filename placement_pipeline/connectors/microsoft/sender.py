@@ -27,7 +27,7 @@ from placement_pipeline.connectors.mail import (
     SendOutcome,
 )
 from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_send
-from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge, prove_permissions
+from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge_permissions, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     AppPausedError,
     GraphWire,
@@ -114,7 +114,7 @@ class GraphSender:
 
     async def scopes(self) -> Scopes | None:
         """As ``mail.ScopedGrant.scopes``; a personal account's token does not tell."""
-        return judge(await self._wire.claims(), SEND_AND_READ)
+        return judge_permissions(await self._wire.claims(), SEND_AND_READ)
 
     async def _send_draft(self, draft_id: str, internet_message_id: str | None) -> SendOutcome:
         try:

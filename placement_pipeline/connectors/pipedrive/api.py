@@ -17,10 +17,10 @@ from placement_pipeline.connectors.errors import ConnectorError, ReadError, Sign
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.pipedrive.limits import (
     Allowance,
+    asked_pause_seconds,
     day_used_up,
     is_day_used_up,
     is_window_used_up,
-    pause_seconds,
 )
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import PipedriveUser
@@ -184,7 +184,7 @@ class Pipedrive:
             "Pipedrive",
             throttled=is_window_used_up,
             tally=partial(self._meter.timed, "pipedrive", operation.name, operation.tokens),
-            pause_seconds=pause_seconds,
+            pause_seconds=asked_pause_seconds,
         )
         self._allowance.note(response, operation.tokens)
         if not response.is_success:

@@ -74,10 +74,10 @@ def is_day_used_up(response: httpx.Response) -> bool:
     """Whether the call was one too many for the company's day: no token is left, or the wait is a long one."""
     if not http.is_throttled(response):
         return False
-    return _tokens_left(response) == 0 or pause_seconds(response) > http.LONGEST_PAUSE_SECONDS
+    return _tokens_left(response) == 0 or asked_pause_seconds(response) > http.LONGEST_PAUSE_SECONDS
 
 
-def pause_seconds(response: httpx.Response) -> float:
+def asked_pause_seconds(response: httpx.Response) -> float:
     """How long an answer asks to wait; a whole window where it does not say."""
     asked = http.retry_after_seconds(response)
     return _window_seconds(response) if asked is None else asked

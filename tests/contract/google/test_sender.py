@@ -24,6 +24,7 @@ from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.world.accounts import SentBefore
+from placement_pipeline.stages.workplace import utc_now
 from tests.contract.conftest import ANNA, COLD, REVOKED_GOOGLE, SEND_ONLY, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
 
@@ -119,7 +120,7 @@ async def test_throttling_is_a_refusal_with_the_pause_gmail_asks_for(
 
 
 async def test_without_a_connection_nothing_went_out(doors: Doors, unused_tcp_port: int) -> None:
-    doors.gmail = GmailApi(f"http://127.0.0.1:{unused_tcp_port}", doors.client, Quota(10**6, 10**6))
+    doors.gmail = GmailApi(f"http://127.0.0.1:{unused_tcp_port}", doors.client, Quota(10**6, 10**6), utc_now)
     outcome = await doors.gmail_sender(ANNA).send(probe_to("gmail-01", ANNA), no_draft)
     assert isinstance(outcome, Refused)
     assert outcome.code == "provider_down"
@@ -255,7 +256,9 @@ async def test_sends_are_held_back_by_the_mailboxs_quota_and_reads_of_another_ar
         waits.append(seconds)
         now += seconds
 
-    doors.gmail = GmailApi(doors.sandbox.endpoints.gmail_api, doors.client, Quota(200, 10**6, lambda: now, sleep))
+    doors.gmail = GmailApi(
+        doors.sandbox.endpoints.gmail_api, doors.client, Quota(200, 10**6, lambda: now, sleep), utc_now
+    )
     for _ in range(3):
         await doors.gmail_sender(ANNA).send(probe_to("gmail-01", ANNA), no_draft)
     assert waits == [60.0], "two sends are 200 units, and the third waits for a minute"

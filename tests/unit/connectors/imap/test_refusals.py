@@ -8,12 +8,12 @@ import pytest
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.imap.refusals import (
     connection_failed,
+    explain_refusal,
     password_not_taken,
     password_refused,
     token_refused,
     tokens_not_taken,
 )
-from placement_pipeline.connectors.imap.sign_in import explain_refusal
 
 WHO, LOGIN = "seed regional-01", "sam@seed.example"
 

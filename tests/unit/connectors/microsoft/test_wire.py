@@ -16,7 +16,7 @@ from placement_pipeline.connectors.microsoft.errors import judge_send, tell_erro
 from placement_pipeline.connectors.microsoft.permissions import (
     READ,
     SEND_AND_READ,
-    judge,
+    judge_permissions,
     prove_permissions,
     read_claims,
 )
@@ -198,11 +198,11 @@ def jwt(**claims: Any) -> str:
 
 def test_what_a_token_has_to_spare_and_lacks_is_read_from_its_claims() -> None:
     user = read_claims(jwt(scp="Mail.ReadWrite offline_access User.Read Calendars.Read"))
-    assert judge(user, SEND_AND_READ) == Scopes(("Mail.Send",), ("Calendars.Read",))
-    assert judge(user, READ) == Scopes((), ("Calendars.Read", "Mail.ReadWrite"))
+    assert judge_permissions(user, SEND_AND_READ) == Scopes(("Mail.Send",), ("Calendars.Read",))
+    assert judge_permissions(user, READ) == Scopes((), ("Calendars.Read", "Mail.ReadWrite"))
     app = read_claims(jwt(roles=["Mail.Send", "Mail.ReadWrite"]))
-    assert judge(app, READ) == Scopes((), ()), "one application serves reps and seeds"
-    assert judge(read_claims(jwt()), SEND_AND_READ) == Scopes(("Mail.ReadWrite", "Mail.Send"), ())
+    assert judge_permissions(app, READ) == Scopes((), ()), "one application serves reps and seeds"
+    assert judge_permissions(read_claims(jwt()), SEND_AND_READ) == Scopes(("Mail.ReadWrite", "Mail.Send"), ())
 
 
 def test_a_missing_consent_of_a_user_stops_and_a_missing_role_does_not() -> None:
@@ -215,4 +215,4 @@ def test_a_missing_consent_of_a_user_stops_and_a_missing_role_does_not() -> None
 @pytest.mark.parametrize("token", ["", "EwBopaque", "a.b.c", f"x.{base64.b64encode(b'[]').decode()}.y", "é.é.é"])
 def test_a_token_without_claims_tells_nothing_and_breaks_nothing(token: str) -> None:
     assert read_claims(token) is None
-    assert judge(None, READ) is None
+    assert judge_permissions(None, READ) is None

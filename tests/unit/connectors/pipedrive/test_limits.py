@@ -4,7 +4,12 @@ import httpx
 import pytest
 
 from placement_pipeline.connectors.errors import ReadError
-from placement_pipeline.connectors.pipedrive.limits import Allowance, is_day_used_up, is_window_used_up, pause_seconds
+from placement_pipeline.connectors.pipedrive.limits import (
+    Allowance,
+    asked_pause_seconds,
+    is_day_used_up,
+    is_window_used_up,
+)
 
 DAY = "x-daily-ratelimit-token-remaining"
 
@@ -24,7 +29,7 @@ DAY = "x-daily-ratelimit-token-remaining"
 )
 def test_a_refused_call_waits_as_long_as_is_told_or_one_window(headers: dict[str, str], seconds: float) -> None:
     response = httpx.Response(429, headers=headers)
-    assert pause_seconds(response) == seconds
+    assert asked_pause_seconds(response) == seconds
     assert (is_window_used_up(response), is_day_used_up(response)) == (True, False)
 
 

@@ -1,0 +1,433 @@
+"""The rules of the house, each with breaches that must be caught.
+
+Read from the syntax tree of every module, imports inside functions included. That all of
+it imports without an environment is ``tests/orchestration/test_imports.py``: it takes seconds.
+"""
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import placement_pipeline
+
+ROOT = Path(placement_pipeline.__path__[0])
+PACKAGE = "placement_pipeline"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "domain": {"domain"},
+    "connectors": {"connectors", "domain"},
+    "warehouse": {"warehouse", "domain"},
+    "settings": {"settings", "domain"},
+    "stages": {"stages", "connectors", "warehouse", "domain", "settings"},
+    "terminal": {"stages", "domain"},
+    "by_hand": {"by_hand", "stages", "connectors", "domain", "settings"},
+    "defs": {"defs", "stages", "connectors", "warehouse", "domain", "settings"},
+    "definitions": {"defs", "settings"},
+    "serving": {"defs", "settings"},
+    "cli": {
+        "by_hand", "definitions", "defs", "demo", "serving", "stages", "connectors", "warehouse", "domain",
+        "settings", "terminal",
+    },
+    "demo": {
+        "definitions", "defs", "serving", "stages", "connectors", "warehouse", "domain", "settings", "terminal",
+        "sandbox",
+    },
+    "sandbox": {"sandbox", "domain"},
+}  # fmt: skip
+"""What each room of the package may import of the package: nothing runs up."""
+
+APART: tuple[tuple[str, str], ...] = (
+    # No provider knows another; what they share lies above them.
+    *(
+        (f"connectors.{one}", f"connectors.{other}")
+        for one in ("google", "microsoft", "imap", "pipedrive", "roster_table", "dns")
+        for other in ("google", "microsoft", "imap", "pipedrive", "roster_table", "dns")
+        if one != other
+    ),
+    # In the sandbox: wires -> post -> world, and no wire another wire.
+    *(
+        (f"sandbox.{one}", f"sandbox.{other}")
+        for one in ("google", "microsoft", "imap", "pipedrive", "dns_server", "control")
+        for other in ("google", "microsoft", "imap", "pipedrive", "dns_server", "control", "server", "configuration")
+        if one != other
+    ),
+    *(
+        (f"sandbox.{below}", f"sandbox.{above}")
+        for below, aboves in (
+            ("world", ("post", "google", "microsoft", "imap", "pipedrive", "dns_server", "control", "wire_faults",
+                       "access_tokens", "server", "configuration")),
+            ("post", ("google", "microsoft", "imap", "pipedrive", "dns_server", "control", "wire_faults",
+                      "access_tokens", "server", "configuration")),
+        )
+        for above in aboves
+    ),
+    # What judges a domain or a message knows nothing of tests, seeds and scores.
+    *(
+        (f"domain.{judging}", f"domain.{telling}")
+        for judging in ("auth", "content", "reputation", "reasons")
+        for telling in ("sends", "seeds", "scores", "triggers", "audit")
+    ),
+)  # fmt: skip
+"""(A, B): nothing in A imports anything of B."""
+
+ONLY_IN: dict[str, set[str]] = {
+    "dagster": {"defs", "definitions", "demo"},
+    "dagster_dbt": {"defs"},
+    "sqlalchemy": {"warehouse"},
+    "psycopg2": {"warehouse"},
+    "alembic": {"warehouse"},
+    "httpx": {"connectors", "stages", "demo", "sandbox"},
+    "pydantic_settings": {"settings"},
+    "rich": {"by_hand", "cli", "demo", "serving", "terminal"},
+    "typer": {"by_hand", "cli"},
+    "aiohttp": {"sandbox"},
+    "pymap": {"sandbox"},
+    "spftrace": {"sandbox"},
+    "trustme": {"sandbox"},
+    "yaml": {"sandbox"},
+}
+"""Which rooms may import an outside library that belongs to one side of the house."""
+
+HANDLES = {"sqlalchemy.Engine", "sqlalchemy.Connection"}
+"""What a stage is handed and hands on: types alone, no statement can be made with them."""
+
+PURE_LIBRARIES = {"dkim", "jinja2", "publicsuffixlist"}
+"""All that the rules may import from outside; of the standard library, nothing that touches the outside."""
+
+OUTSIDE = {
+    "http", "io", "logging", "os", "pathlib", "random", "secrets", "shutil", "signal", "socket", "sqlite3", "ssl",
+    "subprocess", "tempfile", "threading", "time", "urllib.request",
+}  # fmt: skip
+
+CLOCK = {"now", "utcnow", "today"}
+CLOCKS = {"datetime", "date", "pd", "dt"}
+MAKES_THE_CLOCK = {"stages.workplace"}
+"""Where our clock is read, to be passed on. The sandbox is the outside: its servers have clocks of their own."""
+
+READS_ENVIRONMENT = {
+    "warehouse.quality",  # writes it: Great Expectations decides at import whether it reports
+    "settings.complaints",
+    "settings.loading",
+    "cli",
+    "demo",
+    "serving",
+    "defs.instance",
+    "defs.marts",
+    "warehouse.embedded",  # PATH, for the server's programs
+}
+
+FORBIDDEN_AT_IMPORT = {"open", "read_text", "read_bytes", "write_text", "getenv", "connect", "run", "Popen", "mkdir"}
+
+_THINGS = "table|schema|view|index|database|role|function"
+_STATEMENT = rf"select\s.+\sfrom|insert\s+into|update\s+\S+\s+set|delete\s+from|(?:create|alter|drop)\s+(?:{_THINGS})"
+# Small letters or capitals throughout: a sentence that begins with "Select" is none.
+SQL = re.compile(rf"\s*(?:{_STATEMENT}|[A-Z]+\s(?:.*\s)?(?:FROM|INTO|SET|TABLE|SCHEMA|VIEW|DATABASE|ROLE))\s", re.S)
+
+PARALLEL = ("google", "microsoft", "imap", "regional")
+"""Folders and files that are alike: what does the same in them may have the same name too."""
+
+SAME_BY_DESIGN = {"main", "wire_error"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    """Every module below the package by its dotted name without the package's."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+MODULES = dict(modules())
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def is_in(module: str, room: str) -> bool:
+    return f"{module}.".startswith(f"{room}.")
+
+
+def imports(module: str, tree: ast.Module) -> Iterator[str]:
+    """The full names of all that a module imports, relative ones resolved."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = f"{PACKAGE}.{module}".split(".")[: -node.level] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def may_import(module: str, name: str) -> bool:
+    """Whether the house lets a module import this."""
+    room = room_of(module)
+    library, _, rest = name.partition(".")
+    if library == PACKAGE:
+        is_apart = any(is_in(module, one) and is_in(rest, other) for one, other in APART)
+        return (not rest or room_of(rest) in MAY_IMPORT.get(room, set())) and not is_apart
+    if any(part.startswith("_") and not part.startswith("__") for part in name.split(".")):
+        return False  # no private module of a library
+    if room == "domain":
+        is_pure = library in PURE_LIBRARIES or library in sys.stdlib_module_names
+        return is_pure and not any(is_in(name, one) for one in OUTSIDE)
+    return room in ONLY_IN.get(library, {room}) or name in HANDLES
+
+
+def wrong_imports(module: str, tree: ast.Module) -> list[str]:
+    """What a module imports although it may not."""
+    return [name for name in imports(module, tree) if not may_import(module, name)]
+
+
+def name_of(node: ast.AST) -> str:
+    if isinstance(node, ast.Call):
+        return name_of(node.func)
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def reads_the_clock(tree: ast.AST) -> bool:
+    """Whether something asks for the moment: ``datetime.now()``, ``time.time()``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = name_of(node.value)
+            if (owner in CLOCKS and node.attr in CLOCK) or (owner == "time" and node.attr == "time"):
+                return True
+    return False
+
+
+def sql_texts(tree: ast.AST) -> list[str]:
+    """Texts in a module that are statements."""
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [text for text in texts if SQL.match(text)]
+
+
+def at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes that run when the module is imported: all but the bodies of functions."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            parts: list[ast.AST] = [*getattr(child, "decorator_list", []), *child.args.defaults]
+            for part in parts:
+                yield part
+                yield from at_import(part)
+        elif not (isinstance(child, ast.If) and name_of(child.test) == ""):
+            yield child
+            yield from at_import(child)
+
+
+def acts_at_import(tree: ast.Module) -> list[str]:
+    """What a module does at import although it should wait to be asked."""
+    return [
+        name
+        for node in at_import(tree)
+        if (name := name_of(node)) == "environ" or (isinstance(node, ast.Call) and name in FORBIDDEN_AT_IMPORT)
+    ]
+
+
+def homonyms(trees: Mapping[str, ast.Module]) -> dict[str, list[str]]:
+    """Public classes and functions that several modules define, with those modules."""
+    defined: dict[str, list[str]] = defaultdict(list)
+    for module, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+                defined[node.name].append(module)
+    return {
+        name: places
+        for name, places in defined.items()
+        if len({parallel_of(place) for place in places}) > 1 and name not in SAME_BY_DESIGN
+        # A job is named after the stage it runs.
+        if {room_of(place) for place in places} != {"defs", "stages"}
+    }
+
+
+def parallel_of(module: str) -> str:
+    """A module's name with one word for the folders that are alike."""
+    return re.sub(rf"\b({'|'.join(PARALLEL)})(?=_|\b)", "*", module)
+
+
+def test_the_whole_package_is_looked_at() -> None:
+    assert len(MODULES) > 100
+    assert {room_of(name) for name in MODULES} - {""} == set(MAY_IMPORT)
+    for one, other in APART:
+        assert any(is_in(name, one) for name in MODULES), one
+        assert other == "domain.triggers" or any(is_in(name, other) for name in MODULES), other
+
+
+def test_every_module_imports_only_what_it_may() -> None:
+    wrong = {module: wrong_imports(module, tree) for module, tree in MODULES.items() if module}
+    assert {module: names for module, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("domain.sends.plan", "import dagster"),
+        ("domain.sends.plan", "import os"),
+        ("domain.sends.plan", "from os import environ"),
+        ("domain.sends.plan", "from sqlalchemy import select"),
+        ("domain.sends.plan", "import httpx"),
+        ("domain.sends.plan", "import urllib.request"),
+        ("domain.sends.plan", "from placement_pipeline.settings import Settings"),
+        ("domain.sends.plan", "from placement_pipeline.connectors import mail"),
+        ("domain.auth.spf.audit", "from ....connectors import dns"),
+        ("domain.auth.spf.audit", "from ...auth import spf\nfrom .... import settings"),
+        ("domain.auth.spf.audit", "from placement_pipeline.domain.seeds.landing import place"),
+        ("domain.content.rules", "from placement_pipeline.domain.sends import template"),
+        ("domain.reputation.hosts", "from placement_pipeline.domain.scores.scoring import Score"),
+        ("domain.reasons.spf", "from placement_pipeline.domain import audit"),
+        ("domain.auth.mx", "def f():\n    from ..triggers import due"),
+        ("connectors.google.sender", "from placement_pipeline.warehouse import tables"),
+        ("connectors.google.sender", "from placement_pipeline.stages.access import Access"),
+        ("connectors.google.sender", "import sqlalchemy as sa"),
+        ("connectors.google.sender", "def f():\n    from placement_pipeline.settings import load_settings"),
+        ("connectors.google.sender", "from placement_pipeline.connectors.microsoft.wire import GraphWire"),
+        ("connectors.microsoft.seed", "from placement_pipeline.connectors import imap"),
+        ("connectors.imap.sign_in", "from ..google import sign_in"),
+        ("connectors.pipedrive.api", "from placement_pipeline.connectors.roster_table import words"),
+        ("warehouse.plan", "from placement_pipeline.connectors.mail import Location"),
+        ("warehouse.plan", "import httpx"),
+        ("warehouse.plan", "import dagster as dg"),
+        ("stages.sending", "from placement_pipeline.defs.jobs import ALL"),
+        ("stages.sending", "import dagster"),
+        ("stages.sending", "from placement_pipeline import sandbox"),
+        ("stages.sending", "from placement_pipeline import by_hand"),
+        ("stages.sending", "from sqlalchemy import Connection, select"),
+        ("demo", "from sqlalchemy import text"),
+        ("defs.sends", "from placement_pipeline.sandbox.world.file import load_world"),
+        ("defs.sends", "from placement_pipeline.definitions import defs"),
+        ("defs.instance", "from dagster._core.errors import DagsterError"),
+        ("defs.instance", "import dagster._core.errors"),
+        ("connectors.http", "from httpx._transports.default import HTTPTransport"),
+        ("definitions", "from placement_pipeline.stages import planning"),
+        ("cli", "def f():\n    from placement_pipeline.sandbox.server import Sandbox"),
+        ("sandbox.server", "from placement_pipeline.connectors.probe_shapes import read_token"),
+        ("sandbox.server", "import placement_pipeline.settings"),
+        ("sandbox.google.gmail", "from placement_pipeline.sandbox.microsoft import graph"),
+        ("sandbox.imap.server", "from placement_pipeline.sandbox import pipedrive"),
+        ("sandbox.control", "from placement_pipeline.sandbox.google.gmail import GoogleServer"),
+        ("sandbox.post.office", "from placement_pipeline.sandbox.wire_faults import WireFaults"),
+        ("sandbox.post.office", "from ..imap import folders"),
+        ("sandbox.world.file", "from placement_pipeline.sandbox.post import office"),
+        ("terminal", "from placement_pipeline.warehouse import tables"),
+        ("settings.model", "from placement_pipeline.stages.workplace import Workplace"),
+        ("newroom.thing", "from placement_pipeline.domain import sends"),
+    ],
+)
+def test_a_planted_import_is_caught(module: str, source: str) -> None:
+    assert wrong_imports(module, ast.parse(source)) != []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("domain.sends.plan", "from urllib.parse import unquote\nimport jinja2"),
+        ("domain.sends.plan", "from placement_pipeline.domain import words"),
+        ("domain.sends.template", "from placement_pipeline.domain.content.merge_fields import find_unfilled"),
+        ("domain.auth.spf.audit", "from . import delivery"),
+        ("stages.sending", "from placement_pipeline.warehouse import outbox\nimport placement_pipeline"),
+        ("stages.sending", "from sqlalchemy import Connection, Engine"),
+        ("connectors.google.sender", "from placement_pipeline.connectors.google.wire import GmailWire"),
+        ("sandbox.google.gmail", "from placement_pipeline.sandbox.post.office import PostOffice"),
+        ("sandbox.server", "from placement_pipeline.sandbox.google.gmail import GoogleServer"),
+        ("demo", "from placement_pipeline.sandbox.world.file import load_world"),
+        ("cli", "from __future__ import annotations"),
+    ],
+)  # fmt: skip
+def test_what_the_rules_allow_is_not_caught(module: str, source: str) -> None:
+    assert wrong_imports(module, ast.parse(source)) == []
+
+
+def test_sql_is_written_in_the_warehouse_alone() -> None:
+    elsewhere = {name: sql_texts(tree) for name, tree in MODULES.items() if room_of(name) != "warehouse"}
+    assert {name: texts for name, texts in elsewhere.items() if texts} == {}
+
+
+def test_a_planted_statement_is_caught() -> None:
+    assert sql_texts(ast.parse("q = 'select a, b\\nfrom marts.monthly_sheet'")) != []
+    assert sql_texts(ast.parse("def f(c): c.execute(text('delete from x where y'))")) != []
+    assert sql_texts(ast.parse("def f(c): c.execute(text('DROP TABLE x;'))")) != []
+    assert (
+        sql_texts(ast.parse('"""Select a row from the sheet."""\nx = "Update"; y = "create it again, then re-test"'))
+        == []
+    )
+
+
+def test_the_clock_is_read_where_it_is_made_and_passed_in_everywhere_else() -> None:
+    reading = {name for name, tree in MODULES.items() if room_of(name) != "sandbox" and reads_the_clock(tree)}
+    assert reading == MAKES_THE_CLOCK
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from datetime import UTC, datetime\nx = datetime.now(UTC)",
+        "import datetime\ndef f(): return datetime.datetime.utcnow()",
+        "from datetime import date\ndef f(): return date.today()",
+        "import time\ndef f(): return time.time()",
+        "def f(clock=datetime.now): ...",
+    ],
+)
+def test_a_planted_look_at_the_clock_is_caught(source: str) -> None:
+    assert reads_the_clock(ast.parse(source))
+
+
+def test_a_clock_that_was_passed_in_is_not_caught() -> None:
+    assert not reads_the_clock(ast.parse("def f(place, wire): return place.now(), wire.now(), time.monotonic()"))
+
+
+def test_no_rule_opens_a_file() -> None:
+    for module, tree in MODULES.items():
+        if room_of(module) == "domain":
+            calls = {name_of(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+            assert calls.isdisjoint(FORBIDDEN_AT_IMPORT | {"fromtimestamp"}), module
+
+
+def test_the_environment_is_read_in_the_places_that_say_so_and_nowhere_else() -> None:
+    reading = {
+        name
+        for name, tree in MODULES.items()
+        if any(name_of(node) in ("environ", "getenv") for node in ast.walk(tree) if not isinstance(node, ast.Call))
+    }
+    assert reading == READS_ENVIRONMENT
+
+
+def test_nothing_happens_at_import() -> None:
+    acting = {module: acts_at_import(tree) for module, tree in MODULES.items()}
+    acting.pop("warehouse.migrations.env")  # Alembic runs this one as a script
+    assert {module: names for module, names in acting.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nHOME = os.environ['HOME']",
+        "import os\nHOME = os.getenv('HOME')",
+        "TEXT = Path('x').read_text()",
+        "class A:\n    text = open('x').read()",
+        "def f(text=open('x')): ...",
+        "with open('x') as file:\n    pass",
+        "client = httpx.connect()",
+    ],
+)
+def test_something_planted_that_happens_at_import_is_caught(source: str) -> None:
+    assert acts_at_import(ast.parse(source)) != []
+    inside = "def late():\n" + "\n".join(f"    {line}" for line in source.splitlines())
+    assert acts_at_import(ast.parse(inside)) == []
+
+
+def test_a_public_name_means_one_thing() -> None:
+    trees = {name: tree for name, tree in MODULES.items() if ".migrations." not in name}
+    assert homonyms(trees) == {}
+
+
+def test_a_planted_homonym_is_caught_and_what_is_alike_at_two_providers_is_not() -> None:
+    answer, judge = ast.parse("class Answer: ..."), ast.parse("def judge_send(): ...")
+    assert homonyms({"domain.dns": answer, "by_hand.answering": answer}) == {
+        "Answer": ["domain.dns", "by_hand.answering"]
+    }
+    assert homonyms({"connectors.google.errors": judge, "connectors.microsoft.errors": judge}) == {}
+    assert homonyms({"connectors.google.errors": judge, "connectors.microsoft.wire": judge}) != {}
