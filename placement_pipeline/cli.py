@@ -184,7 +184,7 @@ def contacts(
 @app.command()
 def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write the XLSX again.")] = False) -> None:
     """Show the monthly sheet."""
-    from placement_pipeline.stages.publishing import export_sheet, read_sheet
+    from placement_pipeline.stages.sheet import export_sheet, read_sheet
     from placement_pipeline.stages.workplace import open_workplace
     from placement_pipeline.terminal import sheet_table
 

@@ -32,8 +32,8 @@ from placement_pipeline.sandbox.world.file import WorldError, load_world
 from placement_pipeline.serving import ended_by_signals, serve
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.crm import list_contacts_of_test
-from placement_pipeline.stages.publishing import read_sheet
 from placement_pipeline.stages.routes import compare_routes
+from placement_pipeline.stages.sheet import read_sheet
 from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish, read_progress
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.terminal import change_table, route_table, sheet_table

@@ -11,8 +11,8 @@ from rich.text import Text
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Route
-from placement_pipeline.stages.publishing import flag_word
 from placement_pipeline.stages.routes import RouteComparison
+from placement_pipeline.stages.sheet import flag_word
 
 _FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
 

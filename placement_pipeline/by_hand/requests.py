@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.audit.message import DeliveryEnvelope
-from placement_pipeline.domain.names import is_dns_name, normalize_domain
+from placement_pipeline.domain.names import IpAddress, is_dns_name, normalize_domain
 from placement_pipeline.domain.words import MailProvider
 
 PROVIDERS_BY_WORD: Mapping[str, tuple[MailProvider, ...]] = {
@@ -52,7 +52,7 @@ class SpfRequest:
     """An SPF identity to check: the client's address, the envelope sender (may be empty) and its HELO name."""
 
     id: Id
-    ip: IPv4Address | IPv6Address
+    ip: IpAddress
     mail_from: str
     helo: str
 
@@ -204,7 +204,7 @@ def _read_host(text: str) -> str:
     return host
 
 
-def _read_ip(text: str) -> IPv4Address | IPv6Address:
+def _read_ip(text: str) -> IpAddress:
     try:
         return ip_address(text.strip())
     except ValueError:

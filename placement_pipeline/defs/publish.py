@@ -7,7 +7,8 @@ import dagster as dg
 from placement_pipeline.defs.partitions import month_asset, months_of
 from placement_pipeline.defs.reporting import report, total
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.stages.publishing import export_sheet, send_alerts
+from placement_pipeline.stages.alerts import send_alerts
+from placement_pipeline.stages.sheet import export_sheet
 
 _GROUP = "publish"
 _OWNER = "team:sales-ops"

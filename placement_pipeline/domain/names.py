@@ -7,8 +7,13 @@ is kept beside it because many receivers still go by it.
 import re
 import unicodedata
 from functools import cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias
 
 from publicsuffixlist import PublicSuffixList
+
+IpAddress: TypeAlias = IPv4Address | IPv6Address
+"""What a host is reached at."""
 
 # RFC 1035 section 2.3.4, as text without the final dot.
 _MAX_NAME, _MAX_LABEL = 253, 63

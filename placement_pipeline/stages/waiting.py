@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from placement_pipeline.stages.collecting import done_tests, due_seeds
-from placement_pipeline.stages.publishing import SHEET
+from placement_pipeline.stages.sheet import SHEET
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan
 from placement_pipeline.warehouse.publications import months_changed_since

@@ -14,7 +14,7 @@ from placement_pipeline.definitions import defs
 from placement_pipeline.defs.instance import failures, run_job
 from placement_pipeline.domain.findings import Finding
 from placement_pipeline.domain.words import Route, Scope, TestState
-from placement_pipeline.stages.publishing import read_sheet
+from placement_pipeline.stages.sheet import read_sheet
 from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, sightings, tables, verdicts

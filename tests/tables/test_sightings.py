@@ -22,7 +22,7 @@ from placement_pipeline.domain.words import (
 )
 from placement_pipeline.settings import Contact, Seed, Settings, Sweeps
 from placement_pipeline.stages.collecting import due_seeds
-from placement_pipeline.stages.publishing import SHEET
+from placement_pipeline.stages.sheet import SHEET
 from placement_pipeline.stages.waiting import months_to_publish
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, seed_messages, sightings, tables

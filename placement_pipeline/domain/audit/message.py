@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.dkim.arc import judge_arc, verify_chain
 from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, verify_signatures
@@ -23,6 +22,7 @@ from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import Finding, SubjectKind, make_finding
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
 from placement_pipeline.domain.mime import ContentError
+from placement_pipeline.domain.names import IpAddress
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 
 _ANY_MENU = "the mail provider's settings for DKIM"
@@ -38,7 +38,7 @@ class DeliveryEnvelope:
         helo: the name the client gave.
     """
 
-    client_ip: IPv4Address | IPv6Address | None = None
+    client_ip: IpAddress | None = None
     mail_from: str | None = None
     helo: str | None = None
 
@@ -83,7 +83,7 @@ class MessageAudit:
 
     findings: list[Finding]
     selectors: tuple[str, ...] = ()
-    client_ip: IPv4Address | IPv6Address | None = None
+    client_ip: IpAddress | None = None
     content: Content | None = None
 
 

@@ -5,9 +5,10 @@ Facts with their source, no rules. A further provider is a further entry.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 from types import MappingProxyType
 
+from placement_pipeline.domain.names import IpAddress
 from placement_pipeline.domain.words import MailProvider
 
 
@@ -38,7 +39,7 @@ class ProviderFacts:
     signing_menu: str
     keeps_account_domain: bool
 
-    def sample_addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+    def sample_addresses(self) -> tuple[IpAddress, ...]:
         """One address from the middle of each block."""
         networks = (ip_network(block) for block in self.blocks)
         return tuple(network[network.num_addresses // 2] for network in networks)

@@ -7,13 +7,10 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.dns import Data, Resolver
-from placement_pipeline.domain.names import normalize_domain, organizational_domain_by_list
+from placement_pipeline.domain.names import IpAddress, normalize_domain, organizational_domain_by_list
 from placement_pipeline.domain.reputation.answers import ListKind, Standing, read_answer
-
-Address = IPv4Address | IPv6Address
 
 _KEYED = ".dq.spamhaus.net"
 
@@ -106,7 +103,7 @@ async def ask_hosts(lists: Sequence[Blocklist], hosts: Sequence[str], resolver: 
     return tuple(await asyncio.gather(*(_ask(one, asked, asked, resolver) for one, asked in questions)))
 
 
-async def ask_address(one: Blocklist, address: Address, resolver: Resolver) -> tuple[Listing, ...]:
+async def ask_address(one: Blocklist, address: IpAddress, resolver: Resolver) -> tuple[Listing, ...]:
     """What a list says of an IP address; nothing where it has no such addresses.
 
     Of the lists of domains, SURBL and URIBL also have IPv4 addresses that links point at;

@@ -4,8 +4,10 @@ No DNS. What a link's text or markup holds is ``markup`` and ``content``.
 """
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from ipaddress import AddressValueError, IPv4Address, ip_address
 from urllib.parse import unquote
+
+from placement_pipeline.domain.names import IpAddress
 
 _NUMBER = re.compile(r"0x[0-9a-f]{0,8}|[0-9]{1,11}")
 _MAX_UNQUOTING = 2
@@ -16,7 +18,7 @@ _INNER_HOST = re.compile(
 )
 
 
-def read_ip_host(host: str) -> IPv4Address | IPv6Address | None:
+def read_ip_host(host: str) -> IpAddress | None:
     """The IP address that stands where a host's name should; None where a name stands.
 
     Reads what browsers read: ``2130706433``, ``0x7f.1`` and ``0177.0.0.1`` are 127.0.0.1

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 
 from placement_pipeline.domain.dns import Resolver
 from placement_pipeline.domain.findings import JSON, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.names import IpAddress
 from placement_pipeline.domain.reputation.answers import Standing
-from placement_pipeline.domain.reputation.blocklists import Address, Blocklist, ask_address
+from placement_pipeline.domain.reputation.blocklists import Blocklist, ask_address
 
 _ORDER = (Standing.LISTED, Standing.UNKNOWN, Standing.POLICY, Standing.CLEAN)
 
 
 async def audit_sending_address(
-    address: Address | None, subject: str, resolver: Resolver, lists: Sequence[Blocklist]
+    address: IpAddress | None, subject: str, resolver: Resolver, lists: Sequence[Blocklist]
 ) -> list[Finding]:
     """The finding on the address that handed a received message over.
 

@@ -7,14 +7,13 @@ read, and hops inside the receiver are skipped. No local part of an address is k
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
 from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_ip_address
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
 from placement_pipeline.domain.message import HeaderField, domain_of_address
-from placement_pipeline.domain.names import is_dns_name, normalize_domain
+from placement_pipeline.domain.names import IpAddress, is_dns_name, normalize_domain
 from placement_pipeline.domain.words import ProviderFamily
 
 # Exchange Online says the client's address in a comment of its SPF result.
@@ -34,7 +33,7 @@ class ReceivedEnvelope:
             name instead (RFC 7208 section 2.4).
     """
 
-    client_ip: IPv4Address | IPv6Address | None = None
+    client_ip: IpAddress | None = None
     helo: str | None = None
     mail_from_domain: str | None = None
 
@@ -60,7 +59,7 @@ def read_envelope(
     )
 
 
-def _addresses(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[IPv4Address | IPv6Address]:
+def _addresses(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[IpAddress]:
     """What the receiver judged by comes first: behind a gateway that is not the host it spoke to."""
     texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
     texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]

@@ -6,7 +6,6 @@ what they come to is in ``verdict``.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
 from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
 from placement_pipeline.domain.auth.receiver.received_lines import read_ip_address
@@ -25,6 +24,7 @@ from placement_pipeline.domain.auth.receiver.territory import (
     is_of_microsoft,
 )
 from placement_pipeline.domain.message import HeaderField
+from placement_pipeline.domain.names import IpAddress
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
 
 _FIELD, _ARC_FIELD, _SPF_FIELD = "authentication-results", "arc-authentication-results", "received-spf"
@@ -156,7 +156,7 @@ def _own_received_spf(territory: Territory, own: Sequence[OwnField]) -> Iterator
             yield found
 
 
-def _is_of_client(value: str, address: IPv4Address | IPv6Address | None) -> bool:
+def _is_of_client(value: str, address: IpAddress | None) -> bool:
     found = read_received_spf(value)
     return (
         found is not None and address is not None and read_ip_address(found.properties.get("client-ip", "")) == address

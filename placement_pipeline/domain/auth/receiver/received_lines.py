@@ -8,9 +8,9 @@ to ``territory``.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
-from placement_pipeline.domain.names import is_dns_name, normalize_domain
+from placement_pipeline.domain.names import IpAddress, is_dns_name, normalize_domain
 
 _LINE_CHARS = 4096
 _TOKEN = re.compile(r"[()]|[^\s()]++")
@@ -51,7 +51,7 @@ class ReceivedLine:
     sender: str = ""
     helo: str = ""
     reverse_name: str = ""
-    address: IPv4Address | IPv6Address | None = None
+    address: IpAddress | None = None
 
 
 def read_received(value: str) -> ReceivedLine:
@@ -79,7 +79,7 @@ def read_received(value: str) -> ReceivedLine:
     )
 
 
-def read_ip_address(text: str) -> IPv4Address | IPv6Address | None:
+def read_ip_address(text: str) -> IpAddress | None:
     """An IP address as headers write it: bare, in brackets, with ``IPv6:`` before it; None for anything else."""
     bare = text.strip().strip("[]\"'<>,;")
     bare = bare[5:] if bare[:5].lower() == "ipv6:" else bare
@@ -92,7 +92,7 @@ def read_ip_address(text: str) -> IPv4Address | IPv6Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def is_inner_address(address: IPv4Address | IPv6Address) -> bool:
+def is_inner_address(address: IpAddress) -> bool:
     """Whether an address is of a private network, the machine itself or one link: never of a client outside."""
     return any(address.version == block.version and address in block for block in _INNER_NETWORKS)
 
@@ -133,7 +133,7 @@ def _reverse_name(comments: list[str]) -> str:
     return ""
 
 
-def _first_address(comments: list[str]) -> IPv4Address | IPv6Address | None:
+def _first_address(comments: list[str]) -> IpAddress | None:
     for pattern in (_BRACKETED, _BARE):
         for text in comments:
             for found in pattern.finditer(text):

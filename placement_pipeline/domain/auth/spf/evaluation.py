@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from placement_pipeline.domain.auth.spf.lookups import Address, Lookups, SpfError, permerror
+from placement_pipeline.domain.auth.spf.lookups import Lookups, SpfError, permerror
 from placement_pipeline.domain.auth.spf.macros import MacroError, MacroString, read_explanation
 from placement_pipeline.domain.auth.spf.records import Directive, Mechanism, SpfRecord, parse_record, select_records
 from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
 from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, Resolver
-from placement_pipeline.domain.names import is_at_or_below, normalize_domain
+from placement_pipeline.domain.names import IpAddress, is_at_or_below, normalize_domain
 
 _VERDICTS = {"+": SpfVerdict.PASS, "-": SpfVerdict.FAIL, "~": SpfVerdict.SOFTFAIL, "?": SpfVerdict.NEUTRAL}
 # Macros that spell out whose mail it is.
@@ -24,7 +24,7 @@ _MAX_NAME, _MAX_LABEL = 253, 63
 
 
 async def check_host(
-    address: Address,
+    address: IpAddress,
     mail_from: str,
     resolver: Resolver,
     helo: str = "",

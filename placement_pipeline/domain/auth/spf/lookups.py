@@ -5,13 +5,12 @@ What is asked and why is ``evaluation``.
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
 from placement_pipeline.domain.auth.spf.records import Directive
 from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfVerdict
 from placement_pipeline.domain.dns import BadName, CannotTell, Data, NoData, RecordType, Resolver
-
-Address = IPv4Address | IPv6Address
+from placement_pipeline.domain.names import IpAddress
 
 MAX_LOOKUPS = 10
 MAX_VOIDS = 2
@@ -57,7 +56,7 @@ class Lookups:
         is_adverse: inside a term whose match would be no pass.
     """
 
-    def __init__(self, address: Address, resolver: Resolver, are_voids_counted_by_term: bool) -> None:
+    def __init__(self, address: IpAddress, resolver: Resolver, are_voids_counted_by_term: bool) -> None:
         self.address = address
         self.resolver = resolver
         self.lookup_count = 0
@@ -169,8 +168,8 @@ class Lookups:
             detail = f"{term} is the third look-up that finds nothing, and receivers allow {MAX_VOIDS}"
             raise permerror(SpfProblem.VOIDS, detail)
 
-    def _addresses(self, records: Sequence[str]) -> list[Address]:
-        found: list[Address] = []
+    def _addresses(self, records: Sequence[str]) -> list[IpAddress]:
+        found: list[IpAddress] = []
         for text in records:
             try:
                 one = ip_address(text)

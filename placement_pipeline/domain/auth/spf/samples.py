@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from placement_pipeline.domain.auth.providers import ProviderFacts
 from placement_pipeline.domain.auth.spf.evaluation import check_host
-from placement_pipeline.domain.auth.spf.lookups import Address
 from placement_pipeline.domain.auth.spf.results import SpfProblem, SpfResult, SpfVerdict
 from placement_pipeline.domain.dns import Resolver
+from placement_pipeline.domain.names import IpAddress
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ async def send_samples(
 
 
 class _Sample:
-    def __init__(self, address: Address, mail_from: str, resolver: Resolver) -> None:
+    def __init__(self, address: IpAddress, mail_from: str, resolver: Resolver) -> None:
         self.address = address
         self.strict_voids = ""
         self._mail_from = mail_from
@@ -123,5 +123,5 @@ class _Sample:
 
 
 @lru_cache(maxsize=32)
-def _sample_addresses(provider: ProviderFacts) -> tuple[Address, ...]:
+def _sample_addresses(provider: ProviderFacts) -> tuple[IpAddress, ...]:
     return provider.sample_addresses()

@@ -1,4 +1,4 @@
-"""What leaves the pipeline: the sheet's file and the alerts, each once."""
+"""The monthly sheet: its rows, and the file that people open."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,9 @@ from typing import Any
 import xlsxwriter
 
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.connectors.notify import notify
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.marts import load_monthly_sheet
-from placement_pipeline.warehouse.publications import is_published, note_publication
+from placement_pipeline.warehouse.publications import note_publication
 
 SHEET = "monthly_sheet"
 """The kind of publication that the sheet's file is; its content key is the month."""
@@ -77,43 +76,6 @@ def flag_word(row: Mapping[str, Any]) -> str:
         return "not_sent" if row["flag_code"] == "not_sent" else "YES"
     is_judged = row["inbox_rate_gmail"] is not None or row["inbox_rate_microsoft365"] is not None
     return "no" if is_judged else ""
-
-
-def send_alerts(place: Workplace, month: date) -> Counter[str]:
-    """Tell the configured places about flagged mailboxes, each result once.
-
-    Returns:
-        Flagged mailboxes by outcome: ``sent``, ``failed``, ``not_configured``, ``told_before``.
-    """
-    flagged = [row for row in read_sheet(place, month) if row["is_flagged"]]
-    urls = [secret.get_secret_value() for secret in place.settings.secrets.notify_urls]
-    return Counter(_tell(place, row, urls) for row in flagged)
-
-
-def _tell(place: Workplace, row: Mapping[str, Any], urls: Sequence[str]) -> str:
-    key = f"{row['test_id']}:{row['flag_code']}"
-    with place.engine.begin() as connection:
-        if is_published(connection, "alert", key):
-            return "told_before"
-    if not urls:
-        return "not_configured"
-    if not notify(urls, *_alert(row)):
-        return "failed"
-    with place.engine.begin() as connection:
-        note_publication(connection, "alert", key, "notify_urls", 1, "sent", place.now())
-    return "sent"
-
-
-def _alert(row: Mapping[str, Any]) -> tuple[str, str]:
-    return (
-        f"{row['rep_name']}: {row['address']} is flagged",
-        f"Gmail {_percent(row['inbox_rate_gmail'])}, Microsoft 365 {_percent(row['inbox_rate_microsoft365'])}.\n"
-        f"{row['why']}\n{row['remedy'] or ''}",
-    )
-
-
-def _percent(rate: float | None) -> str:
-    return "unknown" if rate is None else f"{rate:.0%} inbox"
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]], month: date) -> None:

@@ -7,8 +7,8 @@ import openpyxl
 import pytest
 from openpyxl.cell.cell import Cell
 
-from placement_pipeline.stages import publishing
-from placement_pipeline.stages.publishing import flag_word
+from placement_pipeline.stages import sheet
+from placement_pipeline.stages.sheet import flag_word
 
 MONTH = date(2026, 11, 1)
 ROW: dict[str, Any] = {
@@ -40,7 +40,7 @@ UNKNOWN = {"inbox_rate_gmail": None, "inbox_rate_microsoft365": None, "is_flagge
 def written(folder: Path, rows: Sequence[dict[str, Any]]) -> Any:
     """The sheet's first page, read back by another library."""
     path = folder / "sheet.xlsx"
-    publishing._write(path, rows, MONTH)
+    sheet._write(path, rows, MONTH)
     return openpyxl.load_workbook(path).active
 
 
@@ -83,7 +83,7 @@ def test_one_provider_clearly_below_makes_the_flag_sure_and_otherwise_the_less_s
 ) -> None:
     row = {"certainty_code_gmail": gmail, "certainty_code_microsoft365": microsoft}
     turned = {"certainty_code_gmail": microsoft, "certainty_code_microsoft365": gmail}
-    assert publishing._certainty(row) == publishing._certainty(turned) == said
+    assert sheet._certainty(row) == sheet._certainty(turned) == said
 
 
 def test_the_sheet_holds_the_columns_of_the_routine_in_its_order(tmp_path: Path) -> None:
@@ -141,17 +141,7 @@ def test_a_month_without_rows_still_gives_a_sheet_that_opens(tmp_path: Path) -> 
 
 
 def test_every_column_has_a_heading_and_a_format_of_its_own() -> None:
-    headings = [heading for heading, _, _, _ in publishing._COLUMNS]
+    headings = [heading for heading, _, _, _ in sheet._COLUMNS]
     assert len(set(headings)) == len(headings)
-    assert {kind for _, _, _, kind in publishing._COLUMNS} <= {"text", "date", "rate", "number", "flag"}
-    assert all(kind == "rate" for _, name, _, kind in publishing._COLUMNS if "rate" in name)
-
-
-def test_an_alert_says_who_what_why_and_what_to_do_and_unknown_is_no_zero() -> None:
-    title, body = publishing._alert(ROW | {"inbox_rate_microsoft365": None})
-    assert title == "Anna Berg: anna@acme.example is flagged"
-    assert body.splitlines() == [
-        "Gmail 75% inbox, Microsoft 365 unknown.",
-        "Pictures outweigh words.",
-        "Replace the image.",
-    ]
+    assert {kind for _, _, _, kind in sheet._COLUMNS} <= {"text", "date", "rate", "number", "flag"}
+    assert all(kind == "rate" for _, name, _, kind in sheet._COLUMNS if "rate" in name)
