@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,14 +24,23 @@ from placement_pipeline.domain import clocks
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30.0
+LONGEST_CALL_SECONDS = 120.0
+"""A whole call, from its beginning to the last byte of its answer: a server that dribbles holds nobody for longer."""
+
 LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_ASKED_SECONDS = 86_400.0
+"""What is believed of a pause that is asked for; after a day the provider is asked again."""
+
 
 #: The one retry policy: for reads that may be made again. A send never passes through it.
 RETRIED_READ = stamina.AsyncRetryingCaller(attempts=5, timeout=90.0, wait_initial=0.5, wait_max=10.0)
 
 
 def build_client(
-    ca_bundle: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS, clock: "ClockWatch | None" = None
+    ca_bundle: Path | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    clock: "ClockWatch | None" = None,
+    longest_call_seconds: float = LONGEST_CALL_SECONDS,
 ) -> httpx.AsyncClient:
     """The client that all connectors of one event loop share.
 
@@ -39,6 +48,7 @@ def build_client(
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
         timeout_seconds: for connecting, and for each wait for bytes.
         clock: is told the time of every answer.
+        longest_call_seconds: for a whole call.
 
     Returns:
         A client that ignores the environment (proxies, ``SSL_CERT_FILE``, ``.netrc``) and
@@ -48,7 +58,26 @@ def build_client(
     verify = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
     hooks = {"response": [clock.note]} if clock else {}
-    return httpx.AsyncClient(verify=verify, trust_env=False, timeout=timeout_seconds, limits=limits, event_hooks=hooks)
+    return _LimitedClient(
+        longest_call_seconds,
+        verify=verify,
+        trust_env=False,
+        timeout=timeout_seconds,
+        limits=limits,
+        event_hooks=hooks,
+    )
+
+
+class _LimitedClient(httpx.AsyncClient):
+    """Ends a call that goes on for too long, however steadily its bytes come; httpx bounds each wait alone."""
+
+    def __init__(self, longest_call_seconds: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._longest_call_seconds = longest_call_seconds
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        async with asyncio.timeout(self._longest_call_seconds):
+            return await super().send(request, **options)
 
 
 def _keep_logs_clean() -> None:
@@ -78,19 +107,44 @@ Tally = Callable[[], AbstractContextManager[None]]
 Gate = Callable[[], AbstractAsyncContextManager[None]]
 """Opens when the provider's quota has room for one more attempt."""
 
+Fence = Callable[[], Awaitable[None]]
+"""Is awaited in the moment before the call and raises where it must not be made any more."""
+
+UNDECIDED = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY})
+"""Refusals that say nothing of whether an earlier or a later look at the same call took it (RFC 9110, RFC 8470)."""
+
+
+def says_no(response: httpx.Response) -> bool:
+    """Whether an answer to a send says for certain that it was not taken: of 4xx alone, and not of all."""
+    return response.is_client_error and response.status_code not in UNDECIDED
+
+
+async def no_fence() -> None:
+    """Stands where nothing has to be proven."""
+
 
 async def send_once(
-    client: httpx.AsyncClient, request: httpx.Request, tally: Tally = nullcontext, gate: Gate = nullcontext
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    tally: Tally = nullcontext,
+    gate: Gate = nullcontext,
+    fence: Fence = no_fence,
 ) -> httpx.Response | NothingWritten | NoAnswer:
     """Make a call that must not be made twice; any status is an answer."""
     try:
         async with gate():
+            await fence()
             with tally():
                 return await client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NothingWritten(f"no connection ({type(error).__name__})")
-    except httpx.RequestError as error:
+    except _NO_ANSWER as error:
         return NoAnswer(f"the connection ended without an answer ({type(error).__name__})")
+
+
+_NO_ANSWER = (httpx.RequestError, OSError)
+"""What a call without an answer raises. httpx lets ``ssl.SSLError`` of a running stream through, which is an OSError;
+so is the timeout of a whole call."""
 
 
 def is_throttled(response: httpx.Response) -> bool:
@@ -131,7 +185,7 @@ async def read(
             async with gate():
                 with tally():
                     response = await client.send(request)
-        except httpx.RequestError as error:
+        except _NO_ANSWER as error:
             raise _TryAgain("unreachable", f"{who}: no answer ({type(error).__name__})", None) from None
         if throttled(response):
             detail = f"{who}: the provider asks to slow down (HTTP {response.status_code})"
@@ -180,10 +234,14 @@ def retry_after_seconds(response: httpx.Response) -> float | None:
     """
     value: str = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d+(\.\d+)?", value):
-        return float(value)
-    moment = _http_date(value)
-    now = server_now(response)
-    return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
+        return min(float(value), LONGEST_ASKED_SECONDS)
+    moment, now = _http_date(value), server_now(response)
+    return None if moment is None or now is None else believed_pause(moment, now)
+
+
+def believed_pause(until: datetime, now: datetime) -> float:
+    """The seconds of a pause that ends then, both by the same clock: none that is over, and a day at most."""
+    return min(max(0.0, (until - now).total_seconds()), LONGEST_ASKED_SECONDS)
 
 
 def server_now(response: httpx.Response) -> datetime | None:
@@ -194,7 +252,7 @@ def server_now(response: httpx.Response) -> datetime | None:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -62,7 +62,12 @@ class FoundSent:
 
 @dataclass(frozen=True, slots=True)
 class ProvenUnsent:
-    """Proof that it did not go out (an unsent draft, or no copy in Sent)."""
+    """Proof that it did not go out: its draft is one still, or none was ever made."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentFromSent:
+    """No copy lies in Sent. That is proof only where it is found so twice: providers show there late what they took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,15 @@ class LookUpFailed:
     detail: str
 
 
-LookUp = FoundSent | ProvenUnsent | LookUpFailed
+LookUp = FoundSent | ProvenUnsent | AbsentFromSent | LookUpFailed
 
 
-KeepDraft = Callable[[str], Awaitable[None]]
+Fence = Callable[[str | None], Awaitable[None]]
+"""Awaited in the moment before the call that sends, with the provider's draft id where it has one.
+
+When it returns, the id is stored and the job is proven to be this worker's still; it raises
+where it is not, and then nothing may be sent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +124,21 @@ class Doubt(str):
 class Sender(Protocol):
     """One rep's mailbox, as something that sends."""
 
-    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
+    async def make_ready(self) -> None:
+        """Have a token at hand, so that a send begins when it is asked for and not minutes later.
+
+        Raises:
+            SignInError: no token could be had.
+            ReadError: the token endpoint could not be asked.
+        """
+        ...
+
+    async def send(self, probe: OutgoingProbe, fence: Fence) -> SendOutcome:
         """Send one probe, at most once.
 
         Args:
             probe: the message.
-            keep_draft: awaited with the provider's draft id, where the provider has one,
-                before the draft is sent; it has stored the id when it returns.
+            fence: awaited right before the call that sends; what it raises goes through.
 
         Raises:
             SignInError: no token could be had; nothing went out and nothing will.
@@ -133,7 +151,7 @@ class Sender(Protocol):
         Args:
             token: the probe's token.
             to_address: whom it was for.
-            draft_id: what ``keep_draft`` was given, if it was called.
+            draft_id: what ``fence`` was given, if it was called.
             since: aware; by our clock, which may be wrong by hours, the message was handed
                 over at or after this moment.
         """

@@ -6,14 +6,16 @@ How a token is had is the matter of ``google.sign_in`` and ``microsoft.sign_in``
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 import requests
 
 from placement_pipeline.connectors.errors import ReadError
-from placement_pipeline.connectors.http import RETRIED_READ, TIMEOUT_SECONDS
+from placement_pipeline.connectors.http import LONGEST_CALL_SECONDS, RETRIED_READ, TIMEOUT_SECONDS
 
 _EARLY_SECONDS = 120.0
 
@@ -100,12 +102,42 @@ class TokenSource:
             return self._value
 
     async def _in_thread(self) -> AccessToken:
-        return await asyncio.to_thread(self._fetch)
+        try:
+            async with asyncio.timeout(LONGEST_CALL_SECONDS):
+                return await _in_its_own_thread(self._fetch)
+        except TimeoutError:
+            raise ReadError("unreachable", "A token endpoint gave no whole answer in time; try later") from None
 
     def forget(self, value: str) -> None:
         """Let go of a token the provider no longer takes; a newer one stays."""
         if self._value == value:
             self._value = None
+
+
+async def _in_its_own_thread(fetch: Callable[[], AccessToken]) -> AccessToken:
+    """Run a blocking fetch; one that is given up goes on by itself, and takes no place in a pool from others."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[AccessToken] = loop.create_future()
+
+    def settle(token: AccessToken | None, error: BaseException | None) -> None:
+        if future.done():  # given up
+            return
+        if token is not None:
+            future.set_result(token)
+        elif error is not None:
+            future.set_exception(error)
+
+    def work() -> None:
+        token, failure = None, None
+        try:
+            token = fetch()
+        except BaseException as error:  # noqa: BLE001 - carried over to the task that waits
+            failure = error
+        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, token, failure)
+
+    Thread(target=work, name="token", daemon=True).start()
+    return await future
 
 
 def _may_pass(error: Exception) -> bool:
@@ -132,8 +164,11 @@ class TokenSession(requests.Session):
         self.last_status: int | None = None
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """As ``requests``, with a timeout where none is given."""
-        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT_SECONDS
+        """As ``requests``, with our timeout whatever the library asks for, and never on to where an answer points.
+
+        google-auth asks for 120 s. A redirect would carry the secret to another address.
+        """
+        kwargs |= {"timeout": TIMEOUT_SECONDS, "allow_redirects": False}
         self.last_status = None
         response = super().send(request, **kwargs)
         self.last_status = response.status_code

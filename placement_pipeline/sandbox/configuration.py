@@ -115,7 +115,7 @@ def _settings(world: World, endpoints: SandboxEndpoints) -> dict[str, Any]:
         "dns": {"nameservers": [f"{endpoints.dns_host}:{endpoints.dns_port}"], "timeout": "2s"},
         "pacing": {"interval": "0s", "cool_down": "0s", "hourly_cap": 10_000, "daily_cap": 10_000},
         "sweeps": {"ages": ["1s", "5s", "12s"], "gap": "2s", "patience": "0s"},
-        "tests": {"template": crm.TEMPLATE_ID, "resolve_wait": "1s"},
+        "tests": {"template": crm.TEMPLATE_ID, "resolve_wait": "1s", "call_limit": "20s"},
         "roster": {"mailboxes_file": "roster/mailboxes.csv"},
         "templates": [{"id": crm.TEMPLATE_ID, "subject": crm.TEMPLATE_SUBJECT, "file": "templates/first_contact.html"}],
         "seeds": [

@@ -149,13 +149,19 @@ class Sweeps(Section):
 
 
 class Tests(Section):
-    """What a test is made of and when a flagged mailbox is owed another."""
+    """What a test is made of, how its sends are made sure of, and when a flagged mailbox is owed another.
+
+    Attributes:
+        resolve_wait: how long after a send without an answer the Sent folder is asked, and then asked again.
+        call_limit: how long one call to a provider may take as a whole.
+    """
 
     __test__ = False
 
     template: str
     retest_after: Duration = timedelta(days=3)
     resolve_wait: Duration = timedelta(minutes=2)
+    call_limit: Duration = timedelta(minutes=2)
     max_attempts: int = Field(default=3, ge=1)
 
 

@@ -195,8 +195,8 @@ async def open_access(
         now: our clock.
         rotated: keeps refresh tokens that rotate; in memory only without it.
     """
-    clock = http.ClockWatch(now)
-    async with http.build_client(settings.endpoints.ca_bundle, clock=clock) as client:
+    clock, limit = http.ClockWatch(now), settings.tests.call_limit.total_seconds()
+    async with http.build_client(settings.endpoints.ca_bundle, clock=clock, longest_call_seconds=limit) as client:
         access = Access(settings, client, clock, rotated, now)
         try:
             yield access

@@ -15,7 +15,7 @@ from typing import Literal
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.delivery_log import DeliveryLog
 from placement_pipeline.connectors.errors import ConnectorError
-from placement_pipeline.connectors.mail import FoundSent, LookUpFailed, ProvenUnsent, Sender
+from placement_pipeline.connectors.mail import AbsentFromSent, FoundSent, LookUpFailed, ProvenUnsent, Sender
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds.bounces import BounceReport, SentProbe, assign_notices, read_notice
@@ -157,7 +157,7 @@ class _Inquiry:
             case FoundSent():
                 told.sent_copy = Asked.FOUND
                 told.message_id = outcome.internet_message_id or told.message_id
-            case ProvenUnsent():
+            case ProvenUnsent() | AbsentFromSent():
                 told.sent_copy = Asked.NOTHING
             case LookUpFailed():
                 told.doubt("sent_copy", outcome.detail)

@@ -1,4 +1,4 @@
-"""The outbox as the drain writes it: claims, drafts and outcomes of many mailboxes in few transactions."""
+"""The outbox as the drain writes it: claims, proofs and outcomes of many mailboxes in few transactions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,22 +29,26 @@ class Ledger:
         self._worker = worker
         self._now = now
         self.claims: Batcher[str, Job | None] = Batcher(self._claim)
-        self.drafts: Batcher[tuple[Job, str], bool] = Batcher(self._keep_drafts)
+        self.proofs: Batcher[tuple[Job, str | None], bool] = Batcher(self._prove_claims)
         self.outcomes: Batcher[Outcome, bool] = Batcher(self._settle)
 
     async def claim(self, test_id: str) -> Job | None:
         """Take the test's next due job; None where nothing is due."""
         return await self.claims(test_id)
 
-    async def keep_draft(self, job: Job, draft_id: str) -> None:
-        """Store a draft's id before the draft is sent.
+    async def prove_claim(self, job: Job, draft_id: str | None) -> None:
+        """Prove, in the moment before the call that sends, that the job is this worker's still.
+
+        Args:
+            job: as it was claimed.
+            draft_id: the provider's, where it has one; it is stored.
 
         Raises:
-            ClaimLostError: the job is no longer this worker's; the draft must stay one.
+            ClaimLostError: the job is no longer this worker's; nothing may be sent.
         """
-        if not await self.drafts((job, draft_id)):
+        if not await self.proofs((job, draft_id)):
             raise ClaimLostError(
-                f"Test {job.test_id}, seed {job.seed_id}: another worker took this job over while its draft was made; "
+                f"Test {job.test_id}, seed {job.seed_id}: another worker took this job over before it was sent; "
                 "nothing was sent."
             )
 
@@ -57,9 +61,9 @@ class Ledger:
             claimed = outbox.claim(connection, test_ids, self._worker, self._now())
         return [claimed.get(test_id) for test_id in test_ids]
 
-    def _keep_drafts(self, drafts: Sequence[tuple[Job, str]]) -> Sequence[bool]:
+    def _prove_claims(self, proofs: Sequence[tuple[Job, str | None]]) -> Sequence[bool]:
         with self._engine.begin() as connection:
-            return outbox.keep_drafts(connection, drafts)
+            return outbox.prove_claims(connection, proofs, self._now())
 
     def _settle(self, outcomes: Sequence[Outcome]) -> Sequence[bool]:
         with self._engine.begin() as connection:
@@ -73,5 +77,5 @@ def open_ledger(engine: Engine, worker: int, now: Callable[[], datetime]) -> Ite
     try:
         yield ledger
     finally:
-        for batcher in (ledger.claims, ledger.drafts, ledger.outcomes):
+        for batcher in (ledger.claims, ledger.proofs, ledger.outcomes):
             batcher.close()

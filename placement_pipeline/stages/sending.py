@@ -8,12 +8,20 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
-from placement_pipeline.connectors.mail import Accepted, FoundSent, OutcomeUnknown, ProvenUnsent, Refused, Sender
+from placement_pipeline.connectors.mail import (
+    AbsentFromSent,
+    Accepted,
+    FoundSent,
+    OutcomeUnknown,
+    ProvenUnsent,
+    Refused,
+    Sender,
+)
 from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
@@ -32,6 +40,7 @@ from placement_pipeline.warehouse.roster import load_entry
 from placement_pipeline.warehouse.workers import Worker, living_worker
 
 _DAY = timedelta(days=1)
+_SHORT_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=5)
 """A mailbox that may send again within this time is waited for; any other is left to the next run."""
 
@@ -50,7 +59,8 @@ async def drain_outbox(place: Workplace, access: Access) -> Counter[str]:
     counts: Counter[str] = Counter()
     with living_worker(place.engine) as worker, open_ledger(place.engine, worker.number, place.now) as ledger:
         with place.engine.begin() as connection:
-            counts["abandoned"] = outbox.recover_abandoned(connection)
+            patience = place.settings.tests.call_limit + place.settings.tests.resolve_wait
+            counts["abandoned"] = outbox.recover_abandoned(connection, patience)
             due = iter(outbox.accounts_with_work(connection, place.now()))
         drain = _Drain(place, access, worker, ledger, counts)
         lanes = [asyncio.create_task(drain.serve_all(due)) for _ in range(place.settings.pacing.mailboxes_at_once)]
@@ -154,7 +164,7 @@ class _TestDrain:
         self._ledger, self._seeds = drain.ledger, drain.seeds
         self._test, self._mailbox, self._template = test.test, test.mailbox, test.template
         self._pace = pace
-        self._probes: dict[str, OutgoingProbe] = {}
+        self._resolve_wait = drain.place.settings.tests.resolve_wait
 
     async def run(self) -> None:
         """Resolve what an earlier run left, send what is planned, and resolve again until nothing changes."""
@@ -185,7 +195,7 @@ class _TestDrain:
         """Render every probe before the first is sent: a test is whole or it is stopped."""
         for job in self._jobs(SendState.PLANNED, SendState.UNKNOWN):
             try:
-                self._probes[job.token] = self._render(job)
+                self._probe(job)
             except MissingFieldError as error:
                 self._stop(RefusalCode.MISSING_FIELD, str(error))
                 return False
@@ -196,12 +206,13 @@ class _TestDrain:
                 return False
         return True
 
-    def _render(self, job: Job) -> OutgoingProbe:
+    def _probe(self, job: Job) -> OutgoingProbe:
         return render_probe(self._template, self._mailbox, self._seeds[job.seed_id], job.token, self._test.variant)
 
     async def _send_planned(self, sender: Sender) -> bool:
         """Send until nothing is due. Returns False where the mailbox has to stop for now."""
         while await self._wait_for_pace():
+            await sender.make_ready()
             job = await self._ledger.claim(self._test.test_id)
             if job is None:
                 return True
@@ -210,11 +221,11 @@ class _TestDrain:
         return False
 
     async def _send(self, sender: Sender, job: Job) -> bool:
-        async def keep_draft(draft_id: str) -> None:
-            await self._ledger.keep_draft(job, draft_id)
+        async def fence(draft_id: str | None) -> None:
+            await self._ledger.prove_claim(job, draft_id)
 
         try:
-            outcome = await sender.send(self._probes[job.token], keep_draft)
+            outcome = await sender.send(self._probe(job), fence)
         except SignInError as error:
             # Without a token nothing was sent: the job is as refused as the rest of its test.
             await self._settle(Outcome(job, self._next(News.REFUSED), code=error.code, detail=str(error)))
@@ -229,9 +240,8 @@ class _TestDrain:
                 return True
             case OutcomeUnknown(detail):
                 self._pace.note(job)
-                await self._settle(
-                    Outcome(job, self._next(News.NO_ANSWER), code=AttemptNote.OUTCOME_UNKNOWN, detail=detail)
-                )
+                state, looked_up_at = self._next(News.NO_ANSWER), self._place.now() + self._resolve_wait
+                await self._settle(Outcome(job, state, looked_up_at, code=AttemptNote.OUTCOME_UNKNOWN, detail=detail))
                 return True
             case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
                 until = self._place.now() + timedelta(seconds=pause)
@@ -247,12 +257,18 @@ class _TestDrain:
                 return not stops_mailbox
 
     async def _resolve(self, sender: Sender) -> bool:
-        """Look up every unknown job. Returns True where one is planned again."""
+        """Look up the unknown jobs whose time has come, or comes soon. Returns True where one is planned again."""
         is_planned_again = False
-        for job in self._jobs(SendState.UNKNOWN):
-            since = job.handed_over_at or self._place.now()
-            # A moment that is still to come was told by a clock that has been set back since.
-            await self._sleep_until(min(since, self._place.now()) + self._place.settings.tests.resolve_wait)
+        waiting = self._jobs(SendState.UNKNOWN)
+        while waiting:
+            job = min(waiting, key=lambda one: one.not_before_at)
+            waiting.remove(job)
+            now = self._place.now()
+            since = job.handed_over_at or now
+            if since <= now:  # else by a clock that has been set back: when its time comes is not known
+                if job.not_before_at - now > max(self._resolve_wait, _SHORT_WAIT):
+                    continue  # of a worker that died: for a later run
+                await self._sleep_until(job.not_before_at)
             with self._place.engine.begin() as connection:
                 to_address = plan.load_seed_address(connection, job.seed_id)
                 lost = outbox.count_lost_attempts(connection, job)
@@ -261,9 +277,17 @@ class _TestDrain:
                     state = self._next(News.SEEN)
                     await self._settle(Outcome(job, state, since, message_id, internet_message_id, "sent_folder"))
                     self._counts["resolved_sent"] += 1
-                case ProvenUnsent():
+                case AbsentFromSent() if job.outcome_code != AttemptNote.ABSENT_ONCE:
+                    waiting += await self._ask_again(job)
+                case ProvenUnsent() | AbsentFromSent():
                     is_planned_again |= await self._settle_unsent(job, lost)
         return is_planned_again
+
+    async def _ask_again(self, job: Job) -> list[Job]:
+        """Have a job looked up once more after another wait: what a provider took shows in Sent late."""
+        once, again_at = AttemptNote.ABSENT_ONCE, self._place.now() + self._resolve_wait
+        outcome = Outcome(job, self._next(News.ABSENT), again_at, code=once, detail="No copy lies in Sent yet.")
+        return [replace(job, not_before_at=again_at, outcome_code=once)] if await self._settle(outcome) else []
 
     async def _settle_unsent(self, job: Job, lost: int) -> bool:
         """Act on proof that an attempt did not go out. Returns True where the job is planned again."""

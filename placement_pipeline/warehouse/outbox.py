@@ -11,7 +11,7 @@ Rows are claimed and settled many at a time. Every attempt stays in ``send_attem
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -60,6 +60,7 @@ class Job:
     not_before_at: datetime
     handed_over_at: datetime | None
     draft_id: str | None
+    outcome_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Outcome:
         job: as it was claimed or loaded.
         state: the job's from now on (``domain.sends.outbox.next_state``); ``planned`` only with proof that nothing
             went out.
-        moment: when it was sent; for ``planned``, before when it is not sent again.
+        moment: when it was sent; for ``planned`` and ``unknown``, before when it is not sent again or looked up.
         message_id: the provider's.
         internet_message_id: the Message-ID.
         resolved_by: who knew that it was sent: ``provider``, ``sent_folder`` or ``seed``.
@@ -115,8 +116,16 @@ _OF_ATTEMPT = {
 }
 
 
-def recover_abandoned(connection: Connection) -> int:
-    """Turn jobs in ``sending`` whose worker is dead into ``unknown``. Returns their number."""
+def recover_abandoned(connection: Connection, patience: timedelta) -> int:
+    """Turn jobs in ``sending`` whose worker is dead into ``unknown``.
+
+    Args:
+        connection: inside a transaction.
+        patience: how long after its worker last proved to hold it a job may still be on its way to where it shows.
+
+    Returns:
+        Their number.
+    """
     abandoned = connection.execute(
         select(jobs).where(jobs.c.state == SendState.SENDING, jobs.c.claimed_by.in_(_dead_workers(connection)))
     ).all()
@@ -124,6 +133,7 @@ def recover_abandoned(connection: Connection) -> int:
         Outcome(
             _job(row),
             SendState.UNKNOWN,
+            row.handed_over_at + patience,
             code=AttemptNote.WORKER_DIED,
             detail="The process ended before the provider's answer was stored.",
         )
@@ -253,35 +263,37 @@ def hold_back(connection: Connection, account_address: str, until: datetime) -> 
     )
 
 
-def keep_drafts(connection: Connection, drafts: Sequence[tuple[Job, str]]) -> list[bool]:
-    """Store providers' draft ids before the drafts are sent.
+def prove_claims(connection: Connection, proofs: Sequence[tuple[Job, str | None]], now: datetime) -> list[bool]:
+    """Prove that jobs are their workers' still, in the moment before they are sent; store providers' draft ids.
+
+    From this moment on a look-up counts how long the provider has had the message.
 
     Returns:
-        For each whether it was stored; where not, the job is no longer its worker's, and the draft must stay one.
+        For each whether it holds; where not, another worker took the job over, and nothing may be sent.
     """
     made = _values(
         "made",
         {
-            "test_id": (Text, [job.test_id for job, _ in drafts]),
-            "seed_id": (Text, [job.seed_id for job, _ in drafts]),
-            "attempt_count": (Integer, [job.attempt_count for job, _ in drafts]),
-            "draft_id": (Text, [draft_id for _, draft_id in drafts]),
+            "test_id": (Text, [job.test_id for job, _ in proofs]),
+            "seed_id": (Text, [job.seed_id for job, _ in proofs]),
+            "attempt_count": (Integer, [job.attempt_count for job, _ in proofs]),
+            "draft_id": (Text, [draft_id for _, draft_id in proofs]),
         },
     )
     kept = connection.execute(
         update(jobs)
         .where(_is_attempt(made), jobs.c.state == SendState.SENDING)
-        .values(draft_id_provider=made.c.draft_id)
+        .values(draft_id_provider=func.coalesce(made.c.draft_id, jobs.c.draft_id_provider), handed_over_at=now)
         .returning(jobs.c.test_id, jobs.c.seed_id)
     ).all()
     connection.execute(
         update(attempts)
         .where(attempts.c.test_id == made.c.test_id, attempts.c.seed_id == made.c.seed_id)
         .where(attempts.c.attempt_number == made.c.attempt_count)
-        .values(draft_id_provider=made.c.draft_id)
+        .values(draft_id_provider=func.coalesce(made.c.draft_id, attempts.c.draft_id_provider))
     )
     stored = {(row.test_id, row.seed_id) for row in kept}
-    return [(job.test_id, job.seed_id) in stored for job, _ in drafts]
+    return [(job.test_id, job.seed_id) in stored for job, _ in proofs]
 
 
 def settle(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
@@ -315,7 +327,9 @@ def settle(connection: Connection, outcomes: Sequence[Outcome]) -> list[bool]:
                 else_=jobs.c.internet_message_id,
             ),
             resolved_by=case((is_sent, ended.c.resolved_by), else_=jobs.c.resolved_by),
-            not_before_at=case((is_unsent, ended.c.moment), else_=jobs.c.not_before_at),
+            not_before_at=case(
+                (is_sent, jobs.c.not_before_at), else_=func.coalesce(ended.c.moment, jobs.c.not_before_at)
+            ),
             handed_over_at=case((is_unsent, None), else_=jobs.c.handed_over_at),
             draft_id_provider=case((is_unsent, None), else_=jobs.c.draft_id_provider),
         )
@@ -415,7 +429,8 @@ def _has_work(now: datetime) -> Exists:
             jobs.c.test_id == tests.c.test_id,
             or_(
                 and_(jobs.c.state == SendState.PLANNED, jobs.c.not_before_at <= now),
-                jobs.c.state == SendState.UNKNOWN,
+                # What was handed over in the future was so by a clock that has been set back since: it waits no longer.
+                and_(jobs.c.state == SendState.UNKNOWN, or_(jobs.c.not_before_at <= now, jobs.c.handed_over_at > now)),
             ),
         )
         .exists()
@@ -448,4 +463,5 @@ def _job(row: Row[Any]) -> Job:
         not_before_at=row.not_before_at,
         handed_over_at=row.handed_over_at,
         draft_id=row.draft_id_provider,
+        outcome_code=row.outcome_code,
     )

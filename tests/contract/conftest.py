@@ -308,17 +308,18 @@ def probe_to(seed_id: str, from_address: str) -> OutgoingProbe:
     )
 
 
-async def no_draft(draft_id: str) -> None:
-    """For a provider that has none (``mail.KeepDraft``)."""
-    raise AssertionError(f"there is no draft to keep, and yet {draft_id}")
+async def no_draft(draft_id: str | None) -> None:
+    """For a provider that has none (``mail.Fence``)."""
+    assert draft_id is None, f"there is no draft to keep, and yet {draft_id}"
 
 
-async def any_draft(draft_id: str) -> None:
-    """For a test that does not ask for it (``mail.KeepDraft``)."""
+async def any_draft(draft_id: str | None) -> None:
+    """For a test that does not ask for it (``mail.Fence``)."""
 
 
 class Drafts(list[str]):
-    """The ids that were kept, in order (``mail.KeepDraft``)."""
+    """The ids that were kept, in order (``mail.Fence``)."""
 
-    async def __call__(self, draft_id: str) -> None:
+    async def __call__(self, draft_id: str | None) -> None:
+        assert draft_id is not None
         self.append(draft_id)

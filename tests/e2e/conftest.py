@@ -43,6 +43,7 @@ _PROCESSES.set_forkserver_preload(["tests.e2e.driver"])
 
 _QUICK = {
     "PLACEMENT_TESTS__RESOLVE_WAIT": "0.1s",
+    "PLACEMENT_TESTS__CALL_LIMIT": "1s",
     "PLACEMENT_SWEEPS__GAP": "0s",
     # A bench has as much mail of one mailbox to one seed as a year of tests: looking through it would wait for quota.
     "PLACEMENT_QUOTAS__GMAIL_MAILBOX_UNITS": "1000000",

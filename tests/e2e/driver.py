@@ -21,7 +21,7 @@ import stamina
 from sqlalchemy import Connection, select
 
 from placement_pipeline.connectors.google.sender import GmailSender
-from placement_pipeline.connectors.mail import KeepDraft
+from placement_pipeline.connectors.mail import Fence
 from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.words import SendState, TestState
@@ -206,10 +206,10 @@ def _arm(death: Death) -> None:
 
 
 def _mortal_send(send: Callable[..., Any], arrive: Callable[[Point], None]) -> Callable[..., Any]:
-    async def mortal(self: Any, probe: OutgoingProbe, keep_draft: KeepDraft) -> Any:
-        async def keep(draft_id: str) -> None:
+    async def mortal(self: Any, probe: OutgoingProbe, fence: Fence) -> Any:
+        async def keep(draft_id: str | None) -> None:
             arrive(Point.DRAFTED)
-            await keep_draft(draft_id)
+            await fence(draft_id)
             arrive(Point.DRAFT_KEPT)
 
         arrive(Point.CLAIMED)

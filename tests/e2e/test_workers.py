@@ -95,14 +95,14 @@ def test_an_answer_that_comes_after_the_job_was_taken_over_changes_nothing(
 
 def test_a_draft_is_not_sent_when_its_job_was_taken_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.open_tests(MIA)
-    keep_drafts = outbox.keep_drafts
+    prove_claims = outbox.prove_claims
 
     def keep_late(*arguments: Any) -> list[bool]:
         _cut_off_workers(bench)
         bench.live_on()
-        return keep_drafts(*arguments)
+        return prove_claims(*arguments)
 
-    monkeypatch.setattr(outbox, "keep_drafts", keep_late)
+    monkeypatch.setattr(outbox, "prove_claims", keep_late)
 
     with pytest.raises(CUT_OFF):
         driver.run(bench.place, drain_outbox)

@@ -14,8 +14,8 @@ from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import (
     BounceReader,
+    Fence,
     FoundSent,
-    KeepDraft,
     LookUp,
     LookUpFailed,
     ProvenUnsent,
@@ -83,7 +83,10 @@ class World(Access, Sender, BounceReader, DeliveryLog):
     async def delivery_log(self, seed: Seed) -> DeliveryLog | None:
         return self if seed.delivery_log else None
 
-    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
+    async def make_ready(self) -> None:
+        raise AssertionError("nothing is sent")
+
+    async def send(self, probe: OutgoingProbe, fence: Fence) -> SendOutcome:
         raise AssertionError("an inquiry sends nothing")
 
     async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:

@@ -34,6 +34,7 @@ from tests.planted import Planter
 MONTH = date(2026, 11, 1)
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
+PATIENCE = timedelta(minutes=4)
 TEST, ALIAS_TEST = "t-anna", "t-alias"
 SEEDS = [
     SeedMailbox(f"seed-{number:02}", f"{number}@seeds.example", ProviderFamily.GMAIL, "Nora", "X")
@@ -129,11 +130,11 @@ def test_only_jobs_of_dead_workers_are_taken_for_abandoned(engine: Engine, conne
             alive, dead = take(connection, living.number), take(connection, dying.number)
             connection.commit()
             assert not outbox.has_abandoned(connection)
-            assert outbox.recover_abandoned(connection) == 0
+            assert outbox.recover_abandoned(connection, PATIENCE) == 0
             connection.commit()
 
         assert outbox.has_abandoned(connection)
-        assert outbox.recover_abandoned(connection) == 1
+        assert outbox.recover_abandoned(connection, PATIENCE) == 1
         assert not outbox.has_abandoned(connection)
         assert (row(connection, alive).state, row(connection, dead).state) == (SendState.SENDING, SendState.UNKNOWN)
 
@@ -145,7 +146,7 @@ def test_a_worker_whose_connection_was_cut_is_dead_to_the_others(engine: Engine,
         connection.commit()
         pid = connection.execute(text("select pid from pg_locks where locktype = 'advisory'")).scalar_one()
         connection.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-        recovered = outbox.recover_abandoned(connection)
+        recovered = outbox.recover_abandoned(connection, PATIENCE)
 
     assert recovered == 1
 
@@ -155,8 +156,8 @@ def test_two_who_recover_at_the_same_time_recover_once(engine: Engine, connectio
         take(connection, worker.number)
         connection.commit()
     with engine.begin() as first, engine.begin() as second:
-        assert outbox.recover_abandoned(first) == 1
-        assert outbox.recover_abandoned(second) == 0
+        assert outbox.recover_abandoned(first, PATIENCE) == 1
+        assert outbox.recover_abandoned(second, PATIENCE) == 0
 
 
 def test_an_abandoned_job_counts_as_sent_for_the_sweeps(engine: Engine, connection: Connection) -> None:
@@ -164,7 +165,7 @@ def test_an_abandoned_job_counts_as_sent_for_the_sweeps(engine: Engine, connecti
         take(connection, worker.number)
         connection.commit()
 
-    outbox.recover_abandoned(connection)
+    outbox.recover_abandoned(connection, PATIENCE)
 
     (test,) = [test for test in plan.load_tests(connection) if test.test_id == TEST]
     assert test.last_sent_at == NOW
@@ -173,12 +174,14 @@ def test_an_abandoned_job_counts_as_sent_for_the_sweeps(engine: Engine, connecti
 def test_a_draft_is_kept_for_the_attempt_that_made_it(connection: Connection) -> None:
     job = take(connection)
 
-    assert outbox.keep_drafts(connection, [(job, "draft-1")]) == [True]
+    assert outbox.prove_claims(connection, [(job, "draft-1")], NOW) == [True]
 
     assert outbox.load_jobs(connection, TEST, [SendState.SENDING])[0].draft_id == "draft-1"
 
 
-def test_a_draft_of_a_job_that_was_taken_over_is_not_kept(engine: Engine, connection: Connection) -> None:
+def test_a_claim_on_a_job_that_was_taken_over_does_not_hold_and_its_draft_is_not_kept(
+    engine: Engine, connection: Connection
+) -> None:
     with living_worker(engine) as worker:
         lost, held = take(connection, worker.number), take(connection, 0)
         connection.commit()
@@ -189,8 +192,33 @@ def test_a_draft_of_a_job_that_was_taken_over_is_not_kept(engine: Engine, connec
             .values(state=SendState.UNKNOWN)
         )
 
-    assert outbox.keep_drafts(connection, [(lost, "draft-1"), (held, "draft-2")]) == [False, True]
+    assert outbox.prove_claims(connection, [(lost, "draft-1"), (held, "draft-2")], NOW) == [False, True]
     assert row(connection, lost).draft_id_provider is None
+
+
+def test_the_wait_of_a_look_up_counts_from_the_end_of_the_call_and_not_from_the_claim(connection: Connection) -> None:
+    job = take(connection)
+    (held,) = outbox.prove_claims(connection, [(job, None)], LATER)
+    assert held
+    assert row(connection, job).handed_over_at == LATER, "the token endpoint took a minute before the call"
+
+    ended = LATER + timedelta(seconds=18)
+    settle(connection, job, SendState.UNKNOWN, ended + timedelta(minutes=2), code="outcome_unknown")
+
+    (unknown,) = outbox.load_jobs(connection, TEST, [SendState.UNKNOWN])
+    assert unknown.not_before_at == ended + timedelta(minutes=2)
+
+
+def test_a_job_whose_worker_died_is_looked_up_only_after_its_call_must_have_ended(
+    engine: Engine, connection: Connection
+) -> None:
+    with living_worker(engine) as worker:
+        job = take(connection, worker.number)
+        outbox.prove_claims(connection, [(job, None)], LATER)
+        connection.commit()
+    outbox.recover_abandoned(connection, PATIENCE)
+
+    assert row(connection, job).not_before_at == LATER + PATIENCE
 
 
 def test_proof_that_nothing_went_out_is_the_only_way_back_to_planned(connection: Connection) -> None:
@@ -214,7 +242,7 @@ def test_every_attempt_is_kept_with_how_it_ended(connection: Connection) -> None
     settle(connection, second, SendState.PLANNED, NOW, code="throttled")
     third = take(connection)
     assert third.seed_id == job.seed_id
-    outbox.keep_drafts(connection, [(third, "draft-3")])
+    outbox.prove_claims(connection, [(third, "draft-3")], NOW)
     settle(connection, third, SendState.SENT, LATER, message_id="m-3", resolved_by="provider")
 
     assert attempts(connection, job) == [

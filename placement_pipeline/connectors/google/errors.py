@@ -131,9 +131,9 @@ _BY_STATUS: dict[int, _Cause] = {
 def judge_send(response: httpx.Response) -> Refused | OutcomeUnknown:
     """What an answer other than success says about a send.
 
-    A 5xx may come after the message was taken, so it is no refusal.
+    A 5xx may come after the message was taken, a redirect leads away from what was asked: neither is a refusal.
     """
-    if response.is_server_error:
+    if not http.says_no(response):
         return OutcomeUnknown(f"Gmail: {_name(response)}; whether the message went out is not known")
     cause = _cause(response)
     said = f"Gmail: {cause.what} ({_name(response)}); {cause.remedy}"
@@ -190,7 +190,7 @@ def pause_seconds(response: httpx.Response) -> float | None:
     except ValueError:
         return None
     now = http.server_now(response)
-    return None if now is None else max(1.0, (moment - now).total_seconds())
+    return None if now is None else max(1.0, http.believed_pause(moment, now))
 
 
 def _cause(response: httpx.Response) -> _Cause:

@@ -16,13 +16,13 @@ from placement_pipeline.connectors.google.errors import judge_send
 from placement_pipeline.connectors.google.query import addressed, after
 from placement_pipeline.connectors.google.wire import GmailWire, header_values
 from placement_pipeline.connectors.mail import (
+    AbsentFromSent,
     Accepted,
+    Fence,
     FoundSent,
-    KeepDraft,
     LookUp,
     LookUpFailed,
     OutcomeUnknown,
-    ProvenUnsent,
     Refused,
     Scopes,
     SendOutcome,
@@ -46,15 +46,20 @@ class GmailSender:
     def __init__(self, wire: GmailWire) -> None:
         self._wire = wire
 
-    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
-        """As ``mail.Sender.send``; Gmail's send has no draft, so ``keep_draft`` is not called."""
+    async def make_ready(self) -> None:
+        """As ``mail.Sender.make_ready``."""
+        await self._wire.make_ready()
+
+    async def send(self, probe: OutgoingProbe, fence: Fence) -> SendOutcome:
+        """As ``mail.Sender.send``; Gmail's send has no draft."""
         try:
             message = build_email(probe, self._wire.now())
         except UnsendableProbeError as error:
             return Refused(RefusalCode.MESSAGE_REJECTED, str(error))
         raw = base64.urlsafe_b64encode(message.as_bytes()).decode()
         try:
-            answer = await self._wire.send_once(self._wire.messages.send(userId="me", body={"raw": raw}))
+            sending = self._wire.messages.send(userId="me", body={"raw": raw})
+            answer = await self._wire.send_once(sending, lambda: fence(None))
         except ReadError as error:
             return Refused(RefusalCode.PROVIDER_DOWN, str(error), retry_after_seconds=_RETRY_SECONDS)
         match answer:
@@ -72,7 +77,7 @@ class GmailSender:
         """As ``mail.Sender.look_up``: reads the token of every message in Sent to this address since then.
 
         Search lists a message some seconds after it was taken: wait before asking. Only a
-        listing read to its end proves absence.
+        listing read to its end shows absence.
         """
         try:
             with http.understood(self._wire.who):
@@ -97,7 +102,7 @@ class GmailSender:
                 headers = header_values(sent)
                 if read_token(headers.get(TOKEN_HEADER.lower())) == token:
                     return FoundSent(sent["id"], headers.get("message-id"))
-        return ProvenUnsent()
+        return AbsentFromSent()
 
     async def _metadata(self, message_id: str) -> dict[str, Any]:
         return await self._wire.read(

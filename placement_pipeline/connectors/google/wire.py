@@ -122,8 +122,16 @@ class GmailWire:
         self.answered_at = http.server_now(response) or self.now()
         return answer
 
-    async def send_once(self, built: Any) -> httpx.Response | http.NothingWritten | http.NoAnswer:
+    async def make_ready(self) -> None:
+        """As ``mail.Sender.make_ready``."""
+        await self._tokens.token()
+
+    async def send_once(self, built: Any, fence: http.Fence) -> httpx.Response | http.NothingWritten | http.NoAnswer:
         """Carry a request that must not be made twice.
+
+        Args:
+            built: the request as Google's client built it.
+            fence: awaited right before the call.
 
         Raises:
             SignInError: no token could be had; nothing was sent.
@@ -132,7 +140,8 @@ class GmailWire:
         operation = _operation(built)
         async with self._gate(operation):
             token = await self._tokens.token()
-            answer = await http.send_once(self._client, self._signed(built, token), lambda: self._tally(operation))
+            request = self._signed(built, token)
+            answer = await http.send_once(self._client, request, lambda: self._tally(operation), fence=fence)
         if isinstance(answer, httpx.Response) and answer.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.forget(token)
         return answer

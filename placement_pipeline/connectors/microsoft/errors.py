@@ -122,8 +122,8 @@ def is_slow_down(response: httpx.Response) -> bool:
 
 
 def is_refusal(response: httpx.Response) -> bool:
-    """Whether an answer to a send says that it was not taken; else a server error leaves it open."""
-    return not response.is_server_error or error_code(response) in _NOT_LET_IN
+    """Whether an answer to a send says that it was not taken; else it is open."""
+    return http.says_no(response) or error_code(response) in _NOT_LET_IN
 
 
 def is_state_gone(response: httpx.Response) -> bool:

@@ -15,9 +15,10 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import (
+    AbsentFromSent,
     Accepted,
+    Fence,
     FoundSent,
-    KeepDraft,
     LookUp,
     LookUpFailed,
     OutcomeUnknown,
@@ -26,7 +27,7 @@ from placement_pipeline.connectors.mail import (
     Scopes,
     SendOutcome,
 )
-from placement_pipeline.connectors.microsoft.errors import is_refusal, is_slow_down, judge_send
+from placement_pipeline.connectors.microsoft.errors import is_refusal, judge_send
 from placement_pipeline.connectors.microsoft.permissions import SEND_AND_READ, judge_permissions, prove_permissions
 from placement_pipeline.connectors.microsoft.wire import (
     AppPausedError,
@@ -56,7 +57,11 @@ class GraphSender:
     def __init__(self, wire: GraphWire) -> None:
         self._wire = wire
 
-    async def send(self, probe: OutgoingProbe, keep_draft: KeepDraft) -> SendOutcome:
+    async def make_ready(self) -> None:
+        """As ``mail.Sender.make_ready``."""
+        await self._wire.make_ready()
+
+    async def send(self, probe: OutgoingProbe, fence: Fence) -> SendOutcome:
         """As ``mail.Sender.send``."""
         try:
             drafted = await self._wire.send_once("messages.create", "POST", "/messages", build_draft(probe))
@@ -66,17 +71,14 @@ class GraphSender:
             return Refused(RefusalCode.PROVIDER_DOWN, f"Graph: {drafted.detail}", retry_after_seconds=_RETRY_SECONDS)
         if isinstance(drafted, http.NoAnswer):
             return _draft_unknown(drafted.detail)
-        if drafted.is_server_error and not is_slow_down(drafted):
-            return _draft_unknown(f"HTTP {drafted.status_code}")
         if not drafted.is_success:
-            return judge_send(drafted)
+            return judge_send(drafted) if is_refusal(drafted) else _draft_unknown(f"HTTP {drafted.status_code}")
         try:
             draft = drafted.json()
             draft_id, internet_message_id = str(draft["id"]), draft.get("internetMessageId")
         except (ValueError, LookupError, TypeError):
             return _draft_unknown("the answer names no draft")
-        await keep_draft(draft_id)
-        return await self._send_draft(draft_id, internet_message_id)
+        return await self._send_draft(draft_id, internet_message_id, fence)
 
     async def look_up(self, token: str, to_address: str, draft_id: str | None, since: datetime) -> LookUp:
         """As ``mail.Sender.look_up``: the draft's own id tells.
@@ -116,9 +118,10 @@ class GraphSender:
         """As ``mail.ScopedGrant.scopes``; a personal account's token does not tell."""
         return judge_permissions(await self._wire.claims(), SEND_AND_READ)
 
-    async def _send_draft(self, draft_id: str, internet_message_id: str | None) -> SendOutcome:
+    async def _send_draft(self, draft_id: str, internet_message_id: str | None, fence: Fence) -> SendOutcome:
+        path = f"{message_path(draft_id)}/send"
         try:
-            answer = await self._wire.send_once("messages.send", "POST", f"{message_path(draft_id)}/send")
+            answer = await self._wire.send_once("messages.send", "POST", path, fence=lambda: fence(draft_id))
         except ReadError as error:
             await self._remove(draft_id)
             return _not_begun(error)
@@ -127,7 +130,9 @@ class GraphSender:
                 refusal = Refused(RefusalCode.PROVIDER_DOWN, f"Graph: {detail}", retry_after_seconds=_RETRY_SECONDS)
             case http.NoAnswer(detail):
                 return OutcomeUnknown(f"Graph: {detail}")
-            case _ if answer.is_success:
+            # No other success is documented (https://learn.microsoft.com/graph/api/message-send): something between
+            # us and Graph may have answered.
+            case httpx.Response(status_code=httpx.codes.ACCEPTED):
                 return Accepted(draft_id, internet_message_id)
             case _ if not is_refusal(answer):
                 return OutcomeUnknown(f"Graph: HTTP {answer.status_code} to the send")
@@ -140,7 +145,7 @@ class GraphSender:
         window = f"sentDateTime ge {moment_text(since)}"
         for row in await self._carrying("sentitems", token, to_address, window, most=1):
             return FoundSent(row["id"], row.get("internetMessageId"))
-        return ProvenUnsent()
+        return AbsentFromSent()
 
     async def _remove_strays(self, token: str, to_address: str, since: datetime) -> None:
         """Leave no draft behind whose id was never learnt; where that fails, nothing went out all the same."""

@@ -159,8 +159,19 @@ class GraphWire:
                 rows, path, following = list(answer["value"]), answer.get("@odata.nextLink", ""), None
             yield rows
 
+    async def make_ready(self) -> None:
+        """As ``mail.Sender.make_ready``."""
+        await self._tokens.token()
+
     async def send_once(
-        self, operation: str, method: str, path: str, body: Mapping[str, Any] | None = None, *, tidies_up: bool = False
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        tidies_up: bool = False,
+        fence: http.Fence = http.no_fence,
     ) -> httpx.Response | http.NothingWritten | http.NoAnswer:
         """Make a call that must not be made twice.
 
@@ -170,6 +181,7 @@ class GraphWire:
             path: below the mailbox.
             body: as JSON.
             tidies_up: the call does not wait for a pause to end.
+            fence: awaited right before the call.
 
         Raises:
             SignInError: no token could be had; nothing was sent.
@@ -178,7 +190,7 @@ class GraphWire:
         token = await self._tokens.token()
         request = self.api.client.build_request(method, self._url(path), json=body, headers=_headers(token, None))
         gate = self.api.place if tidies_up else lambda: self.api.turn(self.who)
-        answer = await http.send_once(self.api.client, request, self._tally(operation), gate)
+        answer = await http.send_once(self.api.client, request, self._tally(operation), gate, fence)
         if isinstance(answer, httpx.Response):
             self.api.heed(answer)
             if answer.status_code == httpx.codes.UNAUTHORIZED:

@@ -140,7 +140,7 @@ _SPF_FAULTS = (
 
 
 def _stopped(code: RefusalCode, detail: str | None) -> Diagnosis:
-    return Diagnosis(code, code.meaning, [{"detail": detail}], code.remedy)
+    return Diagnosis(code.value, code.meaning, [{"detail": detail}], code.remedy)
 
 
 def _never_sent(case: Case) -> Diagnosis | None:
@@ -162,7 +162,7 @@ def _never_sent(case: Case) -> Diagnosis | None:
             f"The table says {_SYNC_WORDS[case.sync_mode]}, so Pipedrive cannot send: reconnect the mailbox for "
             "two-way sync under Personal preferences, Email sync, start the sequence, then re-test."
         )
-    return Diagnosis(RefusalCode.NEVER_SENT, "Pipedrive has sent none of this test's messages.", [], remedy)
+    return Diagnosis(RefusalCode.NEVER_SENT.value, "Pipedrive has sent none of this test's messages.", [], remedy)
 
 
 _SYNC_WORDS = {SyncMode.SMART_BCC: "Smart BCC", SyncMode.OFF: "that the sync is off"}

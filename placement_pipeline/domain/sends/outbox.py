@@ -17,7 +17,8 @@ class News(StrEnum):
     SEEN = "seen"  # its copy lies in Sent, or it lies in a seed
     REFUSED = "refused"  # the provider said no
     PAUSED = "paused"  # the provider said no for now, and nothing went out
-    PROVEN_UNSENT = "proven_unsent"  # no copy in Sent, or the draft is one still
+    ABSENT = "absent"  # no copy in Sent
+    PROVEN_UNSENT = "proven_unsent"  # the draft is one still, or no copy was in Sent twice
     NO_ANSWER = "no_answer"  # the call ended without one
     CANNOT_TELL = "cannot_tell"  # the look-up failed
 
@@ -39,5 +40,5 @@ def next_state(news: News, lost_attempts: int, max_attempts: int) -> SendState:
             return SendState.PLANNED
         case News.PROVEN_UNSENT:
             return SendState.PLANNED if lost_attempts < max_attempts else SendState.REFUSED
-        case News.NO_ANSWER | News.CANNOT_TELL:
+        case News.NO_ANSWER | News.ABSENT | News.CANNOT_TELL:
             return SendState.UNKNOWN

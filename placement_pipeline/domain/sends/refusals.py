@@ -111,4 +111,5 @@ class AttemptNote(StrEnum):
 
     OUTCOME_UNKNOWN = "outcome_unknown"  # the call had no answer
     WORKER_DIED = "worker_died"  # the process ended before the answer was stored
+    ABSENT_ONCE = "absent_once"  # no copy in Sent, once: it may show there late
     PROVEN_UNSENT = "proven_unsent"  # no copy was sent; the job may be sent again

@@ -12,11 +12,11 @@ from placement_pipeline.connectors.google import bounces as gmail_bounces
 from placement_pipeline.connectors.google.sign_in import READ_AND_SEND, GoogleGrant, GoogleToken
 from placement_pipeline.connectors.google.wire import GmailApi
 from placement_pipeline.connectors.mail import (
+    AbsentFromSent,
     Accepted,
     FoundSent,
     LookUpFailed,
     OutcomeUnknown,
-    ProvenUnsent,
     Refused,
     Scopes,
 )
@@ -66,7 +66,7 @@ async def test_a_send_that_was_never_read_is_unknown_until_sent_proves_it_absent
     sender = doors.gmail_sender(ANNA)
     assert isinstance(await sender.send(probe, no_draft), OutcomeUnknown)
     assert doors.calls(SEND) - before == 1
-    assert await sender.look_up(probe.token, probe.to_address, None, SINCE) == ProvenUnsent()
+    assert await sender.look_up(probe.token, probe.to_address, None, SINCE) == AbsentFromSent()
 
 
 @pytest.mark.parametrize("operation", ["gmail.messages.list", "gmail.messages.get"])
@@ -83,7 +83,7 @@ async def test_only_the_tokens_own_copy_proves_a_send_and_others_to_the_same_see
     older, newer = probe_to("gmail-01", ANNA), probe_to("gmail-01", ANNA)
     sent = await sender.send(older, no_draft)
     assert isinstance(sent, Accepted)
-    assert await sender.look_up(newer.token, newer.to_address, None, SINCE) == ProvenUnsent()
+    assert await sender.look_up(newer.token, newer.to_address, None, SINCE) == AbsentFromSent()
     found = await sender.look_up(older.token, older.to_address, None, SINCE)
     assert isinstance(found, FoundSent)
     assert found.provider_message_id == sent.provider_message_id
@@ -154,7 +154,7 @@ async def test_a_token_gmail_no_longer_takes_is_let_go_of(doors: Doors) -> None:
     assert refused.retry_after_seconds is not None
     unsent = probe_to("gmail-01", ANNA)
     found = await sender.look_up(unsent.token, unsent.to_address, None, SINCE)
-    assert found == ProvenUnsent(), "a read signs in again by itself"
+    assert found == AbsentFromSent(), "a read signs in again by itself"
 
 
 async def test_the_past_is_read_to_its_first_message_in_few_calls(doors: Doors) -> None:
@@ -236,7 +236,7 @@ async def test_calls_are_counted_with_their_quota_units_also_those_that_fail(
     trouble(SEND, "status", status=503, count=1)
     sender, probe = doors.gmail_sender(ANNA), probe_to("gmail-wide", ANNA)
     await sender.send(probe, no_draft)
-    assert await sender.look_up(probe.token, probe.to_address, None, SINCE) == ProvenUnsent()
+    assert await sender.look_up(probe.token, probe.to_address, None, SINCE) == AbsentFromSent()
     costs = {cost.operation: (cost.provider, cost.call_count, cost.unit_count) for cost in doors.meter.costs()}
     gets = costs.get("messages.get", ("gmail", 0, 0))
     assert gets[2] == 20 * gets[1]

@@ -15,6 +15,7 @@ import pytest
 
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.mail import (
+    AbsentFromSent,
     Accepted,
     FoundSent,
     LookUpFailed,
@@ -40,7 +41,7 @@ async def test_a_probe_is_drafted_and_kept_before_it_is_sent(doors: Doors) -> No
     sends_before = doors.calls(SEND)
     kept = Drafts()
 
-    async def keep(draft_id: str) -> None:
+    async def keep(draft_id: str | None) -> None:
         assert doors.calls(SEND) == sends_before, "the id is kept before the draft is sent"
         await kept(draft_id)
 
@@ -123,7 +124,7 @@ async def test_a_draft_that_is_gone_is_looked_for_in_sent_by_its_token(doors: Do
     probe, sender = probe_to("m365-01", MIA), doors.graph_sender(MIA)
     await sender.send(probe, any_draft)
     assert isinstance(await sender.look_up(probe.token, SEED, UNKNOWN_ID, SINCE), FoundSent)
-    assert await sender.look_up(probe_to("m365-01", MIA).token, SEED, UNKNOWN_ID, SINCE) == ProvenUnsent()
+    assert await sender.look_up(probe_to("m365-01", MIA).token, SEED, UNKNOWN_ID, SINCE) == AbsentFromSent()
 
 
 async def test_a_clock_that_is_hours_ahead_does_not_hide_what_was_sent(doors: Doors) -> None:
@@ -132,7 +133,7 @@ async def test_a_clock_that_is_hours_ahead_does_not_hide_what_was_sent(doors: Do
     hours_ahead = datetime.now(UTC) + timedelta(hours=30)
     assert isinstance(await sender.look_up(probe.token, SEED, UNKNOWN_ID, hours_ahead), FoundSent)
     days_ahead = datetime.now(UTC) + timedelta(days=3)
-    assert await sender.look_up(probe.token, SEED, UNKNOWN_ID, days_ahead) == ProvenUnsent()
+    assert await sender.look_up(probe.token, SEED, UNKNOWN_ID, days_ahead) == AbsentFromSent()
 
 
 async def test_only_what_went_to_the_same_seed_is_opened_to_look_for_the_token(doors: Doors) -> None:
@@ -140,7 +141,7 @@ async def test_only_what_went_to_the_same_seed_is_opened_to_look_for_the_token(d
     for seed_id in ("outlook-01", "outlook-01", "m365-moved"):
         await sender.send(probe_to(seed_id, MIA), any_draft)
     before = doors.calls("graph.messages.raw")
-    assert await sender.look_up("token", "m365-moved@contoso.example", UNKNOWN_ID, SINCE) == ProvenUnsent()
+    assert await sender.look_up("token", "m365-moved@contoso.example", UNKNOWN_ID, SINCE) == AbsentFromSent()
     assert doors.calls("graph.messages.raw") - before == 1
 
 

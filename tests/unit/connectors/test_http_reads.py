@@ -1,7 +1,8 @@
 """The retry policy, on a transport without sockets."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -114,10 +115,70 @@ async def test_a_send_is_made_once_whatever_happens(trouble: httpx.Response | Ex
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [("7", 7.0), ("Thu, 01 Jan 1998 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("Thu, 01 Jan 1998 00:00:00 GMT", 0.0),
+        ("Tue, 03 Nov 2026 09:00:30 GMT", 30.0),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert http.retry_after_seconds(httpx.Response(429, headers={"retry-after": value})) == seconds
+    headers = {"retry-after": value, "date": "Tue, 03 Nov 2026 09:00:00 GMT"}
+    assert http.retry_after_seconds(httpx.Response(429, headers=headers)) == seconds
+
+
+def test_a_date_without_the_servers_own_clock_asks_for_nothing() -> None:
+    headers = {"retry-after": "Thu, 01 Jan 1998 00:00:00 GMT"}
+    assert http.retry_after_seconds(httpx.Response(429, headers=headers)) is None
+
+
+@pytest.mark.parametrize("value", ["99999999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_absurd_pause_is_believed_for_a_day_and_overflows_nothing(value: str) -> None:
+    headers = {"retry-after": value, "date": "Tue, 03 Nov 2026 09:00:00 GMT"}
+    seconds = http.retry_after_seconds(httpx.Response(429, headers=headers))
+    assert seconds == http.LONGEST_ASKED_SECONDS
+    assert MOMENT + timedelta(seconds=seconds) > MOMENT
+
+
+async def test_a_tls_break_in_the_middle_of_an_answer_is_no_answer() -> None:
+    answers = Answers(ssl.SSLError(1, "[SSL: BAD_RECORD_MAC] bad record mac"))
+    async with client(answers) as session:
+        outcome = await http.send_once(session, session.build_request("POST", URL, json={}))
+    assert isinstance(outcome, http.NoAnswer)
+    with pytest.raises(ReadError, match="no answer"):
+        await read(Answers(ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]")))
+
+
+async def test_a_server_that_dribbles_holds_a_call_no_longer_than_the_limit_of_a_whole_call() -> None:
+    async def dribble() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    async with http.build_client(longest_call_seconds=0.1) as session:
+        session._transport = httpx.MockTransport(lambda request: httpx.Response(200, content=dribble()))
+        outcome = await http.send_once(session, session.build_request("POST", URL, json={}))
+    assert outcome == http.NoAnswer("the connection ended without an answer (TimeoutError)")
+
+
+@pytest.mark.parametrize("status", [302, 307, 408, 409, 425, 500, 503])
+def test_only_a_certain_no_is_a_refusal(status: int) -> None:
+    assert not http.says_no(httpx.Response(status))
+    assert http.says_no(httpx.Response(400))
+    assert http.says_no(httpx.Response(429))
+
+
+async def test_what_the_fence_raises_keeps_the_call_from_being_made() -> None:
+    async def lost() -> None:
+        raise RuntimeError("another worker has it")
+
+    answers = Answers(httpx.Response(200))
+    async with client(answers) as session:
+        with pytest.raises(RuntimeError):
+            await http.send_once(session, session.build_request("POST", URL), fence=lost)
+    assert answers.asked == 0
 
 
 async def test_the_shared_client_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,8 @@ def throttled(until: str, server: str | None) -> Refused | OutcomeUnknown:
         ("2026-11-02T09:30:20.000Z", "Mon, 02 Nov 2026 09:30:00 GMT", "throttled", 20.0),
         ("2026-11-02T11:30:00.000Z", "Mon, 02 Nov 2026 09:30:00 GMT", "daily_limit", 7200.0),
         ("2026-11-02T09:29:00.000Z", "Mon, 02 Nov 2026 09:30:00 GMT", "throttled", 1.0),
-        ("2020-01-01T00:00:00.000Z", None, "throttled", 1.0),
+        ("2020-01-01T00:00:00.000Z", None, "throttled", 60.0),
+        ("9999-12-31T23:59:59.000Z", "Mon, 02 Nov 2026 09:30:00 GMT", "daily_limit", 86_400.0),
         ("tomorrowZ", "Mon, 02 Nov 2026 09:30:00 GMT", "throttled", 60.0),
     ],
 )
@@ -146,3 +147,13 @@ def test_graph_refusals_are_told_apart(status: int, error: str, code: str, stops
 
 def test_graphs_retry_after_is_the_pause() -> None:
     assert graph(429, "ApplicationThrottled", {"Retry-After": "17"}).retry_after_seconds == 17.0
+
+
+@pytest.mark.parametrize("status", [302, 307, 408, 409, 425, 500, 502, 503])
+def test_an_answer_that_is_no_certain_no_leaves_a_send_at_gmail_open(status: int) -> None:
+    assert isinstance(gmail(status), OutcomeUnknown)
+
+
+@pytest.mark.parametrize("status", [302, 307, 408, 409, 425, 500, 502, 503])
+def test_an_answer_that_is_no_certain_no_is_no_refusal_of_graphs(status: int) -> None:
+    assert not graph_errors.is_refusal(httpx.Response(status, text="<html>"))

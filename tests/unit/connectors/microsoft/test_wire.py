@@ -88,7 +88,6 @@ async def test_no_token_goes_to_another_host(root: str) -> None:
     [
         (error(429, "ApplicationThrottled", **{"Retry-After": "7"}), "throttled"),
         (error(503, "ApplicationThrottled"), "throttled"),
-        (error(503, "ServiceUnavailable", **{"Retry-After": "7"}), "throttled"),
     ],
 )
 async def test_a_draft_that_was_throttled_was_not_made(answered: httpx.Response, code: str) -> None:
@@ -98,7 +97,17 @@ async def test_a_draft_that_was_throttled_was_not_made(answered: httpx.Response,
     assert outcome.retry_after_seconds == (7.0 if "Retry-After" in answered.headers else 60.0)
 
 
-@pytest.mark.parametrize("answered", [error(503, "ServiceUnavailable"), error(500, "ErrorInternalServerError")])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        error(503, "ServiceUnavailable"),
+        error(503, "ServiceUnavailable", **{"Retry-After": "7"}),
+        error(500, "ErrorInternalServerError"),
+        httpx.Response(200, text="<html>Please sign in</html>"),
+        httpx.Response(302, headers={"location": "https://elsewhere.example"}),
+        error(409, "Conflict"),
+    ],
+)
 async def test_whether_a_draft_was_made_in_trouble_is_looked_up(answered: httpx.Response) -> None:
     assert isinstance(await send(lambda request: answered), OutcomeUnknown)
 
@@ -216,3 +225,11 @@ def test_a_missing_consent_of_a_user_stops_and_a_missing_role_does_not() -> None
 def test_a_token_without_claims_tells_nothing_and_breaks_nothing(token: str) -> None:
     assert read_claims(token) is None
     assert judge_permissions(None, READ) is None
+
+
+@pytest.mark.parametrize("answered", [httpx.Response(200, text="<html>Please sign in</html>"), httpx.Response(204)])
+async def test_only_the_documented_answer_to_a_send_is_an_acceptance(answered: httpx.Response) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return answered if request.url.path.endswith("/send") else httpx.Response(201, json={"id": "draft-1"})
+
+    assert isinstance(await send(answer), OutcomeUnknown)

@@ -17,7 +17,9 @@ def test_only_a_pause_or_proof_leads_back_to_planned(news: News, lost: int, most
 
 @given(COUNTS, st.integers(1, 10))
 def test_what_has_no_answer_is_never_called_sent_or_refused(lost: int, most: int) -> None:
-    assert {next_state(news, lost, most) for news in (News.NO_ANSWER, News.CANNOT_TELL)} == {SendState.UNKNOWN}
+    assert {next_state(news, lost, most) for news in (News.NO_ANSWER, News.ABSENT, News.CANNOT_TELL)} == {
+        SendState.UNKNOWN
+    }
 
 
 @given(COUNTS, st.integers(1, 10))
