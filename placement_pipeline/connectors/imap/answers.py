@@ -1,9 +1,9 @@
 """IMAP's answers, read to the letter; an answer of another shape is a ValueError, never one answer less.
 
-imap-tools leaves lines out that it cannot read, and takes the NIL of a folder without levels
-for a name. A folder that is lost so would make its messages missing.
+A line that is left out because it cannot be read would be a folder less, and its messages missing.
 """
 
+import base64
 import imaplib
 import re
 import time
@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from imap_tools.imap_utf7 import utf7_decode
-
 from placement_pipeline.connectors.imap.folders import Folder
 
 _QUOTED = rb'"(?:[^"\\]|\\.)*"'
@@ -23,6 +21,7 @@ _LISTED = re.compile(rb'\((?P<flags>[^)]*)\) (?P<delimiter>NIL|"\\?.") (?P<name>
 _STATED = re.compile(rb"(?P<name>" + _QUOTED + rb"|.*?) ?\((?P<values>[^()]*)\) ?")
 _UNQUOTE = re.compile(rb"\\(.)")
 _CONTENT = re.compile(rb"BODY\[[^\]]*\] (?:NIL|" + _QUOTED + rb")")
+_SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +149,13 @@ def fold_inbox(name: bytes) -> bytes:
 
 
 def _decoded(name: bytes) -> str:
-    """A folder's name from modified UTF-7; as it stands, where a server writes UTF-8 or something else."""
+    """A folder's name from modified UTF-7 (RFC 3501 section 5.1.3); as it stands where it is nothing of the kind."""
     if name.isascii():
         with suppress(ValueError):
-            return utf7_decode(name)
+            return _SHIFTED.sub(lambda run: _shifted(run[1]) if run[1] else "&", name.decode("ascii"))
     return name.decode("utf-8", "replace")
+
+
+def _shifted(run: str) -> str:
+    padded = run.replace(",", "/") + "=" * (-len(run) % 4)
+    return base64.b64decode(padded, validate=True).decode("utf-16-be")

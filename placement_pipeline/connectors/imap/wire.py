@@ -1,4 +1,4 @@
-"""IMAP's wire: one signed-in connection over imap-tools and imaplib.
+"""IMAP's wire: one signed-in connection over imaplib.
 
 What is read and why, is in ``seed``; what an answer says, in ``answers``; what a refusal
 means, in ``refusals``. Every command is counted, and none changes anything in the mailbox.
@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
-
-from imap_tools import AND, BaseMailBox, ImapToolsError, MailBox, MailboxLoginError, MailBoxUnencrypted
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import SeedReadError
@@ -35,6 +33,8 @@ from placement_pipeline.domain.probe import TOKEN_HEADER
 
 _ENVELOPE = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
 _STATUS = "STATUS (MESSAGES UIDNEXT UIDVALIDITY)"
+# strftime would write them in the language of the process.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class RefusedTokenError(SeedReadError):
@@ -87,10 +87,10 @@ def connect(server: Server, sign_in: SignIn, meter: Meter) -> Iterator["Connecti
     """
     with ExitStack() as stack:
         with _talking(server.who, meter, "login"):
-            box = _open(server)
-            stack.callback(_leave, box)
-            _sign_in(box, server, sign_in)
-        yield Connection(box.client, server.who, meter)
+            client = _open(server)
+            stack.callback(_leave, client)
+            _sign_in(client, server, sign_in)
+        yield Connection(client, server.who, meter)
 
 
 class Connection:
@@ -133,7 +133,8 @@ class Connection:
     def search(self, first_uid: int, since: date) -> list[int]:
         """UIDs from the first one on, rising, of messages received that day or later in the server's time zone."""
         with self._talking("search"):
-            status, data = self._client.uid("SEARCH", f"UID {first_uid}:*", str(AND(date_gte=since)))
+            day = f"{since.day}-{_MONTHS[since.month - 1]}-{since.year}"
+            status, data = self._client.uid("SEARCH", f"UID {first_uid}:*", f"(SINCE {day})")
             self._expect_ok(status, data, "SEARCH")
             uids = sorted(int(uid) for line in data if line for uid in line.split())
         # A range that ends with * holds the last message, whatever its UID (RFC 9051 section 9, seq-range).
@@ -181,8 +182,12 @@ class Connection:
 
     def _expect_ok(self, status: str, data: list[Any], command: str) -> None:
         if status != "OK":
-            reply = data[-1].decode("utf-8", "replace") if data and isinstance(data[-1], bytes) else ""
-            raise refusals.command_refused(self._who, command, reply)
+            raise refusals.command_refused(self._who, command, _reply(data))
+
+
+def _reply(data: list[Any]) -> str:
+    """What the server says behind NO."""
+    return data[-1].decode("utf-8", "replace") if data and isinstance(data[-1], bytes) else ""
 
 
 @contextmanager
@@ -199,55 +204,62 @@ def _talking(who: str, meter: Meter, operation: str) -> Iterator[None]:
             raise refusals.command_refused(who, operation.upper(), str(error)) from None
 
 
-def _leave(box: BaseMailBox) -> None:
-    with suppress(ImapToolsError, imaplib.IMAP4.error, OSError):
-        box.logout()
+def _leave(client: imaplib.IMAP4) -> None:
+    with suppress(imaplib.IMAP4.error, OSError):
+        client.logout()
     # A logout that fails leaves the socket open.
     with suppress(OSError):
-        box.client.shutdown()
+        client.shutdown()
 
 
-def _open(server: Server) -> BaseMailBox:
+def _open(server: Server) -> imaplib.IMAP4:
     try:
         if server.security == "none":
-            return MailBoxUnencrypted(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
+            return imaplib.IMAP4(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
         context = ssl.create_default_context(cafile=str(server.ca_bundle) if server.ca_bundle else None)
-        return MailBox(server.host, server.port, timeout=http.TIMEOUT_SECONDS, ssl_context=context)
+        return imaplib.IMAP4_SSL(server.host, server.port, ssl_context=context, timeout=http.TIMEOUT_SECONDS)
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
         raise refusals.greeting_refused(server.who, str(error)) from None
 
 
-def _sign_in(box: BaseMailBox, server: Server, sign_in: SignIn) -> None:
-    capabilities = {word.upper() for word in box.client.capabilities}
+def _sign_in(client: imaplib.IMAP4, server: Server, sign_in: SignIn) -> None:
+    capabilities = {word.upper() for word in client.capabilities}
     if sign_in.is_token:
         if "AUTH=XOAUTH2" not in capabilities:
             raise refusals.tokens_not_taken(server.who, server.host)
-        return _show_token(box.client, server, sign_in.secret)
+        return _show_token(client, server, sign_in.secret)
     if "LOGINDISABLED" in capabilities:
         raise refusals.password_not_taken(server.who, server.host)
-    login = box.login if (server.user + sign_in.secret).isascii() else box.login_utf8
+    return _show_password(client, server, sign_in.secret)
+
+
+def _show_password(client: imaplib.IMAP4, server: Server, password: str) -> None:
+    """LOGIN, and PLAIN (RFC 4616) for letters that LOGIN cannot say."""
     try:
-        # No first folder: selecting one would open it for writing.
-        login(server.user, sign_in.secret, initial_folder=None)
-    except MailboxLoginError as error:
-        reply = error.command_result[1][-1]
-        raise refusals.password_refused(
-            server.who, server.host, reply.decode("utf-8", "replace"), server.user
-        ) from None
+        if (server.user + password).isascii():
+            _log_in(client, server.user, password)
+        else:
+            client.authenticate("PLAIN", lambda _: f"\0{server.user}\0{password}".encode())
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
         raise refusals.password_refused(server.who, server.host, str(error), server.user) from None
-    return None
+
+
+def _log_in(client: imaplib.IMAP4, user: str, password: str) -> None:
+    """LOGIN with both words quoted; imaplib's own leaves the user's name as it is."""
+    status, data = client.xatom("LOGIN", *(quote(word.encode()).decode() for word in (user, password)))
+    if status != "OK":
+        raise imaplib.IMAP4.error(_reply(data))
+    client.state = "AUTH"
 
 
 def _show_token(client: imaplib.IMAP4, server: Server, token: str) -> None:
     """XOAUTH2 (https://developers.google.com/gmail/imap/xoauth2-protocol).
 
-    imap-tools answers every challenge with the token. A refusal is a challenge too, which tells
-    the reason and has to be answered with nothing.
+    A refusal is a challenge too, which tells the reason and has to be answered with nothing.
     """
     challenges: list[bytes] = []
 

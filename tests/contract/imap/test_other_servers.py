@@ -394,6 +394,20 @@ async def test_the_proof_warns_where_no_folder_is_known_as_junk() -> None:
         assert (await reader(server).prove()).startswith("2 folders, but none is known as Junk")
 
 
+async def test_a_login_and_a_password_are_shown_quoted() -> None:
+    shown: list[str] = []
+
+    def sign_in(command: str) -> str:
+        shown.append(command)
+        return "OK [CAPABILITY IMAP4rev1] done" if command == r'LOGIN "sam@seed.example" "se\"c\\ret "' else "NO what?"
+
+    async with ScriptedImap({"LOGIN": sign_in, "LIST": INBOX}) as server:
+        await reader(server, 'se"c\\ret ').prove()
+        with pytest.raises(SeedReadError, match="refuses the sign-in"):
+            await reader(server, "another").prove()
+    assert shown == [r'LOGIN "sam@seed.example" "se\"c\\ret "', 'LOGIN "sam@seed.example" "another"']
+
+
 async def test_a_password_beyond_ascii_is_shown_as_sasl_plain() -> None:
     shown = base64.b64encode("\0sam@seed.example\0pässwort".encode()).decode()
     script = {"AUTHENTICATE PLAIN": "+ ", shown: "OK done", "LIST": INBOX}
