@@ -67,7 +67,7 @@ $(UV):
 
 $(INSTALLED): $(UV) requirements.lock pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(MANIFEST): $(INSTALLED) $(DBT_SOURCES)
