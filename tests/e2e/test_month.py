@@ -54,6 +54,12 @@ def month(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
             yield play(world, place, instance)
 
 
+def test_what_dbt_writes_lies_with_our_data_and_not_where_its_project_is_installed(month: Month) -> None:
+    targets = list((load_settings().home / "dbt").iterdir())
+    assert targets
+    assert all((target / "run_results.json").exists() for target in targets)
+
+
 async def test_the_doctor_explains_each_broken_credential_in_one_line(month: Month) -> None:
     broken = {mailbox_id_of(address) for address in ("emma.novak@acme.example", "hugo.martin@globex.example")}
     with open_place() as place:

@@ -132,9 +132,7 @@ def test_the_schedule_takes_its_calendar_from_the_configuration(folder: Path) ->
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 7 * * MON#1", "Europe/Berlin")
 
 
-def test_without_a_manifest_the_location_says_which_command_makes_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(marts, "project", DbtProject(project_dir=marts.DBT_DIRECTORY, target_path=tmp_path))
+def test_without_a_manifest_the_location_says_which_command_makes_it(tmp_path: Path) -> None:
+    unparsed = DbtProject(project_dir=marts.dbt_project().project_dir, target_path=tmp_path)
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="make manifest"):
-        marts.build_marts()
+        marts.build_marts(unparsed)

@@ -150,7 +150,7 @@ def test_every_service_volume_and_dependency_that_is_named_is_there() -> None:
     server = workspace["load_from"][0]["grpc_server"]
     assert server["host"] in services()
     assert f'"{server["port"]}"' in DOCKERFILE
-    local = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))
+    local = yaml.safe_load((ROOT / "placement_pipeline" / "workspace.yaml").read_text(encoding="utf-8"))
     assert server["location_name"] == local["load_from"][0]["python_module"]["location_name"]
 
 
