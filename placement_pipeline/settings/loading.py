@@ -34,7 +34,7 @@ def load_settings(path: Path | None = None) -> Settings:
         SettingsError: one line that names the setting and what to write instead.
     """
     path = path or config_path()
-    data = _read_toml(path, "copy the example from the README, or set PLACEMENT_CONFIG")
+    data = _read_toml(path, "copy placement.example.toml, or set PLACEMENT_CONFIG")
     if "database_url" in data:
         raise SettingsError(f"{path.name}: database_url may hold a password; set PLACEMENT_DATABASE_URL instead")
     if "secrets" in data:

@@ -69,7 +69,7 @@ class Mistake:
 MISTAKES = {
     "no configuration": Mistake(
         ("status",),
-        "placement.toml: no such file; copy the example from the README, or set PLACEMENT_CONFIG",
+        "placement.toml: no such file; copy placement.example.toml, or set PLACEMENT_CONFIG",
         lambda folder: (folder / "placement.toml").unlink(),
     ),
     "a setting is missing": Mistake(

@@ -184,7 +184,7 @@ def test_the_same_request_by_hand_opens_nothing_twice(
     [
         pytest.param(
             lambda folder: (folder / "placement.toml").unlink(),
-            "placement.toml: no such file; copy the example from the README, or set PLACEMENT_CONFIG",
+            "placement.toml: no such file; copy placement.example.toml, or set PLACEMENT_CONFIG",
             id="no configuration",
         ),
         pytest.param(

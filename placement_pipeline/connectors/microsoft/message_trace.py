@@ -91,7 +91,7 @@ class MessageTrace:
     def _refusal(self, response: httpx.Response) -> ReadError:
         remedy = (
             "grant the app ExchangeMessageTrace.Read.All in the seed's tenant, and make there the service principal "
-            "that the README names"
+            "that docs/microsoft.md names"
         )
         return self._reader.refusal(response, _code(response), remedy)
 

@@ -38,7 +38,7 @@ class AuditReport:
         return worst_status(self.of(check))
 
     def as_json(self) -> Mapping[str, JSON]:
-        """The report as the commands' ``--json`` writes it (README, Audits by hand)."""
+        """The report as the commands' ``--json`` writes it (``docs/audits-by-hand.md``)."""
         return {
             "id": self.id,
             "subject": self.subject,

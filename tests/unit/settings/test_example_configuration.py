@@ -14,7 +14,6 @@ from placement_pipeline.settings import Secrets, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "placement.example.toml"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOTENV = re.findall(r"^# ([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M)
 
 # Commented out because they are examples, not defaults.
@@ -87,8 +86,9 @@ def test_what_is_commented_out_is_the_default(tmp_path: Path) -> None:
     assert "gap" in with_everything_commented_in(text).partition("[sweeps]")[2].split()
 
 
-def test_the_csv_of_the_readme_can_be_read(tmp_path: Path) -> None:
-    (table,) = re.findall(r"```csv\n(.*?)```", README, re.S)
+def test_the_csv_of_the_documents_can_be_read(tmp_path: Path) -> None:
+    page = (ROOT / "docs/table-of-mailboxes.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"```csv\n(.*?)```", page, re.S)
     (tmp_path / "mailboxes.csv").write_text(table, encoding="utf-8")
     (tmp_path / "signatures").mkdir()
     for name in re.findall(r"signatures/[\w.-]+", table):
@@ -100,10 +100,11 @@ def test_the_csv_of_the_readme_can_be_read(tmp_path: Path) -> None:
     assert all("job_title" in mailbox.merge_fields for mailbox in mailboxes)
 
 
-def test_the_template_of_the_readme_parses() -> None:
-    (html,) = re.findall(r"```html\n(.*?)```", README, re.S)
+def test_the_template_of_the_documents_parses() -> None:
+    page = (ROOT / "docs/getting-started.md").read_text(encoding="utf-8")
+    (html,) = re.findall(r"```html\n(.*?)```", page, re.S)
 
-    assert parse_template("readme", "{{ contact.company }}: a question", html)
+    assert parse_template("documents", "{{ contact.company }}: a question", html)
 
 
 @pytest.mark.parametrize(("name", "value"), [pair for pair in DOTENV if "__" in pair[0]])

@@ -133,7 +133,8 @@ def test_the_first_mistake_is_told_and_how_many_more_there_are(config: Path) -> 
 
 
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"placement\.toml: no such file; copy the example .*PLACEMENT_CONFIG$"):
+    said = r"placement\.toml: no such file; copy placement\.example\.toml, or set PLACEMENT_CONFIG$"
+    with pytest.raises(SettingsError, match=said):
         load_settings(tmp_path / "placement.toml")
 
 
