@@ -21,4 +21,4 @@ def _no_sockets() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> None:
     """Refuses: libpq's sockets are not Python's, so blocking those would not hold it."""
-    pytest.fail("a unit test has no database; put it into tests/contract or tests/marts")
+    pytest.fail("a unit test has no database; put it into tests/tables")

@@ -1,6 +1,6 @@
-"""Pipedrive: its users, its currencies and the deals they won. Mail-sync state is not in its API (see ``roster_file``).
+"""Pipedrive: its users, its currencies and the deals they won. The mail sync is not in its API (``roster_table``).
 
-Reads alone. What a token may ask for in two seconds and in a day is ``pipedrive_limits``'s.
+Reads alone. What a token may ask for in two seconds and in a day is ``limits``'s.
 """
 
 from collections.abc import AsyncIterator, Mapping

@@ -2,7 +2,7 @@
 
 Columns: ``user_email``, ``address``, ``provider``, ``sync`` (these are needed), ``account``,
 ``route``, ``signature_file``; every further column is a merge field of the templates. What
-else they may be called, and what may stand in them, is in ``roster_words``.
+else they may be called, and what may stand in them, is in ``words``.
 """
 
 import re
@@ -24,7 +24,7 @@ def read_roster_file(path: Path) -> list[SyncedMailbox]:
     """Read the table, in the order of its lines. One line that is wrong stops it: nothing is half-read.
 
     Args:
-        path: text or a workbook, see ``table_file``; ``signature_file`` in it is relative to its folder.
+        path: text or a workbook, see ``cells``; ``signature_file`` in it is relative to its folder.
 
     Raises:
         InputError: one line that names file, line and column, what is wrong, and the remedy;

@@ -1,7 +1,7 @@
 """What admins call the columns of the table of mailboxes, and what they write into them.
 
 Each word has the spellings that people and exports use; whatever else is written is not
-guessed at. How a table is stored is ``table_file``'s, what a line becomes ``roster_file``'s.
+guessed at. How a table is stored is ``cells``'s matter, what a line becomes ``reading``'s.
 """
 
 import re
