@@ -1,0 +1,1 @@
+"""How the documents are read, and what is looked up of what they name."""
