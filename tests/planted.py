@@ -158,18 +158,6 @@ class Planter:
             explained_at=at,
         )
 
-    def attempt(self, test_id: str, seed_id: str, number: int, outcome: str, at: datetime) -> None:
-        """An attempt to send a probe."""
-        self.insert(
-            tables.send_attempts,
-            test_id=test_id,
-            seed_id=seed_id,
-            attempt_number=number,
-            worker=1,
-            handed_over_at=at,
-            outcome=outcome,
-        )
-
     def calls(self, run_id: str, stage: str, operation: str, month: date, count: int, units: int) -> None:
         """What a run has cost at Gmail."""
         self.insert(
@@ -182,21 +170,6 @@ class Planter:
             call_count=count,
             unit_count=units,
             wait_seconds=count / 4,
-            observed_at=moment(month),
-        )
-
-    def user(self, number: int, name: str, month: date, is_in: bool, why: str) -> None:
-        """A Pipedrive user in the month's roster."""
-        self.insert(
-            tables.roster_users,
-            roster_month=month,
-            rep_id_pipedrive=number,
-            rep_name=name,
-            is_active=True,
-            mailbox_count=1,
-            tested_mailbox_count=int(is_in),
-            is_in=is_in,
-            why=why,
             observed_at=moment(month),
         )
 

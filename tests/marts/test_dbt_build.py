@@ -83,10 +83,8 @@ def plant(planter: Planter) -> None:
     planter.landed("control-11", "gmail-01", 1, PRIMARY, moment(NOVEMBER, 2, 10), "m-0")
     planter.landed("anna-11", "gmail-01", 1, PROMOTIONS, moment(NOVEMBER, 2, 10), "m-1")
     planter.message("anna-11", "gmail-01", "m-1", moment(NOVEMBER, 2, 11))
-    planter.attempt("anna-11", "gmail-01", 1, "sent", moment(NOVEMBER, 2, 10))
     planter.landed("anna-11", "m365-01", 2, Placement.MISSING, moment(NOVEMBER, 2, 10))
     planter.explanation("anna-11", "m365-01", "seed_full", moment(NOVEMBER, 3))
-    planter.user(4, "Dora", NOVEMBER, False, "Her mailbox is not synced.")
     planter.calls("run-1", "collect_seeds", "messages.get", NOVEMBER, 8, 160)
     planter.calls("run-2", "collect_seeds", "messages.get", NOVEMBER, 2, 40)
 
