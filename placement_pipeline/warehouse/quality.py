@@ -16,11 +16,12 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.findings import REASONS
+from placement_pipeline.domain.seeds.landing import SWEPT
+from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import (
     CheckStatus,
     MailProvider,
-    Placement,
     ProviderGroup,
     Route,
     SendState,
@@ -96,8 +97,6 @@ def _at_least(name: str, larger: str, smaller: str) -> Rule:
     )
 
 
-_EXPLAINED = sorted({reason.placement for reason in MISSING_REASONS.values()})
-
 SUITES: Mapping[str, tuple[Rule, ...]] = {
     "rep_roster": (
         Rule("has_a_mailbox", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
@@ -131,11 +130,11 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
         _not_null("refusals_have_a_reason", "outcome_code", Where("state", operator.eq, "refused")),
     ),
     "seed_placements": (
-        _within("placements_are_known", "placement", Placement),
+        _within("placements_are_known", "placement", sorted(SWEPT)),
         _not_null("found_probes_have_a_location", "location", Where("message_id_provider")),
     ),
     "probe_explanations": (
-        _within("placements_are_those_of_a_reason", "placement", _EXPLAINED),
+        _within("placements_are_those_of_a_reason", "placement", sorted(EXPLAINED)),
         _within("reasons_are_listed", "reason_code", tuple(MISSING_REASONS)),
         _not_null("explanations_have_evidence", "evidence", Where("reason_code")),
     ),

@@ -1,7 +1,6 @@
 """dbt builds the marts from raw rows, and says so when the rows are wrong."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, text
 
-from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
 from placement_pipeline.warehouse.database import dbt_environment
 from tests.conftest import engine_on
@@ -279,12 +277,6 @@ def test_a_doubled_probe_fails_its_key_and_its_fan_out_test(
     assert done.returncode == 1
     assert "Failure in test is_key_probe_placements" in done.stdout
     assert "Failure in test probe_placements_loses_and_doubles_nothing" in done.stdout
-
-
-def test_the_codes_that_dbt_knows_are_those_of_the_rules() -> None:
-    model = (PROJECT / "models/staging/stg_probe_explanations.yml").read_text(encoding="utf-8")
-    for words in ({reason.placement for reason in MISSING_REASONS.values()}, set(MISSING_REASONS)):
-        assert words in [set(listed.split(", ")) for listed in re.findall(r"values: \[(.*)\]", model)]
 
 
 def test_a_word_outside_its_closed_set_stops_the_build_before_the_marts(engine: Any, target: Path) -> None:

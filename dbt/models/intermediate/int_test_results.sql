@@ -1,7 +1,7 @@
 with scores as (
     select
         test_id,
-        {%- for group in provider_groups() %}
+        {%- for group in var("words").provider_group %}
         {%- for figure in [
             "resolved_count", "inbox_rate", "primary_rate", "reach_rate", "control_inbox_rate", "team_median_inbox_rate",
             "certainty_code",
@@ -36,7 +36,7 @@ select
     tests.opened_at,
     tests.retest_of_test_id,
     {{ business_day("tests.opened_at") }} as tested_on,
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     coalesce(scores.resolved_count_{{ group }}, 0) as resolved_count_{{ group }},
     scores.inbox_rate_{{ group }},
     scores.primary_rate_{{ group }},

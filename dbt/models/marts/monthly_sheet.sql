@@ -51,22 +51,22 @@ select
     coalesce(results.test_reason = 'retest', false) as is_retest,
     first_results.inbox_rate_gmail as first_inbox_rate_gmail,
     first_results.inbox_rate_microsoft365 as first_inbox_rate_microsoft365,
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     results.primary_rate_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     results.reach_rate_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     coalesce(results.resolved_count_{{ group }}, 0) as resolved_count_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     coalesce(results.certainty_code_{{ group }}, 'no_data') as certainty_code_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     results.control_inbox_rate_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     results.team_median_inbox_rate_{{ group }},
     {%- endfor %}
     coalesce(results.not_sent_count, 0) as not_sent_count,

@@ -22,13 +22,13 @@ select
     roster.sync_mode,
     by_mailbox.test_id as mailbox_test_id,
     by_crm.test_id as crm_test_id,
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     by_mailbox.inbox_rate_{{ group }} as mailbox_inbox_rate_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     by_crm.inbox_rate_{{ group }} as crm_inbox_rate_{{ group }},
     {%- endfor %}
-    {%- for group in provider_groups() %}
+    {%- for group in var("words").provider_group %}
     by_crm.inbox_rate_{{ group }} - by_mailbox.inbox_rate_{{ group }} as inbox_rate_difference_{{ group }}{{ "," if not loop.last }}
     {%- endfor %}
 from routes as by_mailbox

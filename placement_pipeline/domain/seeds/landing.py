@@ -40,6 +40,12 @@ VOID = frozenset({Placement.FILTER_BYPASSED, Placement.MOVED_BY_RULE, Placement.
 ARRIVED = RESOLVED - {Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING}
 """Placements in which a prospect can come across the message without looking for it."""
 
+FOUND = ARRIVED | {Placement.SPAM, Placement.DELAYED, Placement.FILTER_BYPASSED, Placement.MOVED_BY_RULE}
+"""Placements of a message that lies in a seed; that it bounced or is in quarantine, no seed shows."""
+
+SWEPT = FOUND | {Placement.PENDING, Placement.MISSING, Placement.NOT_SENT, Placement.SEED_BROKEN}
+"""Placements that a sweep can give a probe."""
+
 
 def land_gmail(labels: Sequence[str]) -> Placement:
     """Placement from a Gmail label set.

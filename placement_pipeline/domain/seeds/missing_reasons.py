@@ -131,3 +131,6 @@ REASONS: Mapping[str, MissingReason] = {
     ),
 }
 """Every code there is; an explanation with any other cannot be made."""
+
+EXPLAINED = frozenset(reason.placement for reason in REASONS.values())
+"""Placements that an explanation can give."""

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,9 @@ from hypothesis import strategies as st
 
 from placement_pipeline.domain.seeds.landing import (
     ARRIVED,
+    FOUND,
     RESOLVED,
+    SWEPT,
     VOID,
     land,
     land_late,
@@ -96,6 +99,19 @@ def test_a_message_that_was_found_is_never_missing_or_pending(
     family: ProviderFamily, labels: list[str], folder: str | None, inference: str | None
 ) -> None:
     assert land(family, labels, folder, inference) in ARRIVED | VOID | {Placement.SPAM}
+
+
+def test_what_a_sweep_can_say_is_what_the_rules_give() -> None:
+    tabs = ("CATEGORY_PROMOTIONS", "CATEGORY_SOCIAL", "CATEGORY_UPDATES", "CATEGORY_FORUMS")
+    labels = [("INBOX",), ("SPAM",), (), *(("INBOX", tab) for tab in tabs)]
+    folders = ("inbox", "junkemail", "junk", "Newsletters")
+    cases = product(ProviderFamily, labels, folders, (None, "other"), (False, True), (False, True))
+    landed = {land(*case) for case in cases}
+    late = {land_late(placement, SENT, SENT - timedelta(minutes=1)) for placement in landed}
+    unseen = {place_unseen(is_seed_read=read, is_last=last) for read, last in product((False, True), repeat=2)}
+
+    assert landed | late == FOUND
+    assert FOUND | unseen | {Placement.NOT_SENT} == SWEPT
 
 
 def test_resolved_void_and_waiting_are_told_apart() -> None:
