@@ -30,6 +30,10 @@ select
     tests.test_month,
     tests.mailbox_id,
     tests.route,
+    tests.role,
+    tests.rep_id,
+    tests.rep_name,
+    tests.address,
     tests.reason as test_reason,
     tests.variant,
     tests.state,
@@ -55,6 +59,6 @@ select
     first_causes.summary,
     first_causes.remedy,
     tests.stop_detail
-from {{ ref("stg_placement_tests") }} as tests
+from {{ ref("int_rostered_tests") }} as tests
 left join scores on tests.test_id = scores.test_id
 left join first_causes on tests.test_id = first_causes.test_id

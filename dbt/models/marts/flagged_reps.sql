@@ -1,5 +1,5 @@
 with results as (
-    select * from {{ ref("int_test_results") }} where variant = 'as_sent'
+    select * from {{ ref("int_test_results") }} where variant = 'as_sent' and role = 'rep'
 ),
 
 latest_retests as (
@@ -12,10 +12,10 @@ latest_retests as (
 select
     flagged.test_id,
     flagged.test_month,
-    roster.rep_id,
-    roster.rep_name,
+    flagged.rep_id,
+    flagged.rep_name,
     flagged.mailbox_id,
-    roster.address,
+    flagged.address,
     flagged.route,
     flagged.test_reason,
     flagged.tested_on,
@@ -38,7 +38,5 @@ select
         when coalesce(retests.inbox_rate_gmail, retests.inbox_rate_microsoft365) is not null then true
     end as is_recovered
 from results as flagged
-inner join {{ ref("stg_rep_roster") }} as roster
-    on flagged.mailbox_id = roster.mailbox_id and flagged.test_month = roster.roster_month
 left join latest_retests as retests on flagged.test_id = retests.retest_of_test_id
-where flagged.is_flagged and roster.role = 'rep'
+where flagged.is_flagged

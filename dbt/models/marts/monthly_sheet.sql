@@ -1,31 +1,28 @@
-with mailboxes as (
-    select * from {{ ref("stg_rep_roster") }} where role = 'rep'
-),
-
 -- Everyone who was tested, and everyone who should have been: nobody is lost between the two.
-lines as (
-    select mailbox_id, test_month, route, test_id, first_test_id
+with lines as (
+    select mailbox_id, test_month, route, test_id, first_test_id, rep_id, rep_name, address, provider, sync_mode
     from {{ ref("int_monthly_tests") }}
     union all
-    select mailboxes.mailbox_id, mailboxes.roster_month, mailboxes.route, null, null
-    from mailboxes
+    select mailbox_id, roster_month, route, null, null, rep_id, rep_name, address, provider, sync_mode
+    from {{ ref("stg_rep_roster") }} as roster
     where
-        mailboxes.is_in
+        roster.role = 'rep'
+        and roster.is_in
         and not exists (
             select 1
             from {{ ref("int_monthly_tests") }} as tested
-            where tested.mailbox_id = mailboxes.mailbox_id and tested.test_month = mailboxes.roster_month
+            where tested.mailbox_id = roster.mailbox_id and tested.test_month = roster.roster_month
         )
 )
 
 select
     lines.test_month,
-    mailboxes.rep_id,
-    mailboxes.rep_name,
+    lines.rep_id,
+    lines.rep_name,
     lines.mailbox_id,
-    mailboxes.address,
-    mailboxes.provider,
-    mailboxes.sync_mode,
+    lines.address,
+    lines.provider,
+    lines.sync_mode,
     lines.route,
     lines.test_id,
     results.test_reason,
@@ -73,6 +70,5 @@ select
     coalesce(results.void_count, 0) as void_count,
     coalesce(results.pending_count, 0) as pending_count
 from lines
-inner join mailboxes on lines.mailbox_id = mailboxes.mailbox_id and lines.test_month = mailboxes.roster_month
 left join {{ ref("int_test_results") }} as results on lines.test_id = results.test_id
 left join {{ ref("int_test_results") }} as first_results on lines.first_test_id = first_results.test_id

@@ -1,6 +1,8 @@
 with months as (
     select
         tests.mailbox_id,
+        tests.rep_id,
+        tests.rep_name,
         tests.route,
         tests.test_month,
         scores.provider_group,
@@ -21,8 +23,8 @@ with months as (
 
 select
     months.mailbox_id,
-    roster.rep_id,
-    roster.rep_name,
+    months.rep_id,
+    months.rep_name,
     months.route,
     months.test_month,
     months.provider_group,
@@ -41,8 +43,6 @@ select
     previous.inbox_rate as previous_month_inbox_rate,
     months.inbox_rate - previous.inbox_rate as inbox_rate_change
 from months
-inner join {{ ref("stg_rep_roster") }} as roster
-    on months.mailbox_id = roster.mailbox_id and months.test_month = roster.roster_month
 left join months as previous
     on
         months.mailbox_id = previous.mailbox_id

@@ -1,16 +1,4 @@
-with sightings as (
-    select
-        test_id,
-        seed_id,
-        count(*)::integer as sweep_count,
-        (count(*) filter (where message_id_provider is not null))::integer as found_sweep_count,
-        (array_agg(placement order by observed_at, sweep_id) filter (where message_id_provider is not null))[1] as first_placement,
-        (array_agg(placement order by observed_at desc, sweep_id desc))[1] as last_placement
-    from {{ ref("stg_seed_placements") }}
-    group by test_id, seed_id
-),
-
-arrivals as (
+with arrivals as (
     select
         test_id,
         seed_id,
@@ -28,9 +16,9 @@ select
     jobs.seed_id,
     tests.test_month,
     tests.mailbox_id,
-    roster.rep_id,
-    roster.rep_name,
-    roster.role,
+    tests.rep_id,
+    tests.rep_name,
+    tests.role,
     tests.route,
     seed_mailboxes.provider_family,
     seed_mailboxes.provider_group,
@@ -40,7 +28,7 @@ select
     -- The two moments are of two clocks: a message is never there before it was sent.
     case
         when arrivals.received_at is not null and jobs.sent_at is not null
-            then greatest(0, extract(epoch from arrivals.received_at - jobs.sent_at))::double precision
+            then greatest(0, extract(epoch from (arrivals.received_at - jobs.sent_at)))::double precision
     end as delivered_seconds,
     sightings.first_placement,
     sightings.last_placement,
@@ -54,11 +42,10 @@ select
     arrivals.sent_via,
     coalesce(arrivals.copy_count, 0) as copy_count
 from {{ ref("stg_send_jobs") }} as jobs
-inner join {{ ref("stg_placement_tests") }} as tests on jobs.test_id = tests.test_id
-inner join {{ ref("stg_rep_roster") }} as roster
-    on tests.mailbox_id = roster.mailbox_id and tests.test_month = roster.roster_month
+inner join {{ ref("int_rostered_tests") }} as tests on jobs.test_id = tests.test_id
 inner join {{ ref("stg_seed_mailboxes") }} as seed_mailboxes on jobs.seed_id = seed_mailboxes.seed_id
-left join sightings on jobs.test_id = sightings.test_id and jobs.seed_id = sightings.seed_id
+left join {{ ref("int_probe_sightings") }} as sightings
+    on jobs.test_id = sightings.test_id and jobs.seed_id = sightings.seed_id
 left join arrivals on jobs.test_id = arrivals.test_id and jobs.seed_id = arrivals.seed_id
 left join {{ ref("stg_probe_explanations") }} as explanations
     on jobs.test_id = explanations.test_id and jobs.seed_id = explanations.seed_id

@@ -4,6 +4,10 @@ with routes as (
         months.test_month,
         months.test_id,
         months.route,
+        months.rep_id,
+        months.rep_name,
+        months.address,
+        months.sync_mode,
         results.inbox_rate_gmail,
         results.inbox_rate_microsoft365,
         results.inbox_rate_regional
@@ -16,10 +20,10 @@ with routes as (
 select
     by_mailbox.test_month,
     by_mailbox.mailbox_id,
-    roster.rep_id,
-    roster.rep_name,
-    roster.address,
-    roster.sync_mode,
+    by_mailbox.rep_id,
+    by_mailbox.rep_name,
+    by_mailbox.address,
+    by_mailbox.sync_mode,
     by_mailbox.test_id as mailbox_test_id,
     by_crm.test_id as crm_test_id,
     {%- for group in var("words").provider_group %}
@@ -34,6 +38,4 @@ select
 from routes as by_mailbox
 inner join routes as by_crm
     on by_mailbox.mailbox_id = by_crm.mailbox_id and by_mailbox.test_month = by_crm.test_month and by_crm.route = 'crm'
-inner join {{ ref("stg_rep_roster") }} as roster
-    on by_mailbox.mailbox_id = roster.mailbox_id and by_mailbox.test_month = roster.roster_month
 where by_mailbox.route = 'mailbox'

@@ -21,17 +21,9 @@ jobs as (
         jobs.test_id,
         jobs.seed_id,
         tests.test_month as health_month,
-        roster.role = 'control' and tests.variant = 'as_sent' as is_control
+        tests.role = 'control' and tests.variant = 'as_sent' as is_control
     from {{ ref("stg_send_jobs") }} as jobs
-    inner join {{ ref("stg_placement_tests") }} as tests on jobs.test_id = tests.test_id
-    inner join {{ ref("stg_rep_roster") }} as roster
-        on tests.mailbox_id = roster.mailbox_id and tests.test_month = roster.roster_month
-),
-
-latest_placements as (
-    select distinct on (test_id, seed_id) test_id, seed_id, placement
-    from {{ ref("stg_seed_placements") }}
-    order by test_id, seed_id, observed_at desc, sweep_id desc
+    inner join {{ ref("int_rostered_tests") }} as tests on jobs.test_id = tests.test_id
 ),
 
 job_months as (
@@ -39,11 +31,11 @@ job_months as (
         jobs.seed_id,
         jobs.health_month,
         (count(*) filter (where jobs.is_control))::integer as control_probe_count,
-        string_agg(distinct placements.placement, ', ' order by placements.placement)
+        string_agg(distinct sightings.last_placement, ', ' order by sightings.last_placement)
             filter (where jobs.is_control) as control_placements
     from jobs
-    left join latest_placements as placements
-        on jobs.test_id = placements.test_id and jobs.seed_id = placements.seed_id
+    left join {{ ref("int_probe_sightings") }} as sightings
+        on jobs.test_id = sightings.test_id and jobs.seed_id = sightings.seed_id
     group by jobs.seed_id, jobs.health_month
 )
 
