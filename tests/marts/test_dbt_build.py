@@ -265,6 +265,36 @@ def test_what_a_month_costs_is_the_sum_of_its_runs(built: str) -> None:
     assert rows == [("collect_seeds", "messages.get", 10, 200, 2.5, 2)]
 
 
+# Relations of ours that say nothing, and columns of marts that say nothing.
+UNSAID = """
+    select c.relname, null as attname from pg_class as c
+    where c.relnamespace in ('marts'::regnamespace, 'staging'::regnamespace) and c.relkind in ('r', 'v')
+      and obj_description(c.oid, 'pg_class') is null
+    union all
+    select c.relname, a.attname from pg_class as c join pg_attribute as a on a.attrelid = c.oid
+    where c.relnamespace = 'marts'::regnamespace and c.relkind = 'r' and a.attnum > 0 and not a.attisdropped
+      and col_description(c.oid, a.attnum) is null
+    order by 1, 2
+"""
+
+
+def test_postgresql_carries_what_every_model_and_every_column_of_a_mart_is(
+    built: str, new_database: Callable[[str], str]
+) -> None:
+    assert ask(built, UNSAID) == []
+    assert ask(built, "select obj_description('marts.provider_costs'::regclass, 'pg_class')") == [
+        (
+            "What the providers cost in a month: calls, quota units and waiting, attempts that failed included. "
+            "Grain is month, stage, provider and operation.",
+        )
+    ]
+    url = new_database(str(make_url(built).database))
+    with engine_on(url) as engine, engine.begin() as connection:
+        connection.execute(text("comment on view staging.stg_sweeps is null"))
+        connection.execute(text("comment on column marts.seed_health.is_broken is null"))
+    assert ask(url, UNSAID) == [("seed_health", "is_broken"), ("stg_sweeps", None)]
+
+
 def test_a_doubled_probe_fails_its_key_and_its_fan_out_test(
     built: str, new_database: Callable[[str], str], target: Path
 ) -> None:

@@ -48,6 +48,8 @@ def test_the_migrated_schema_is_the_one_in_tables(engine: Engine) -> None:
         "alter table placement.sweeps alter column call_count type text",
         "drop index placement.ix_sweeps_seed_id_swept_at",
         "create table placement.stray (number integer)",
+        "comment on table placement.sweeps is 'Something else.'",
+        "comment on column placement.sweeps.calls is null",
     ],
 )
 def test_a_schema_that_differs_from_tables_is_noticed(engine: Engine, change: str) -> None:
