@@ -32,12 +32,12 @@ from placement_pipeline.sandbox.world.file import WorldError, load_world
 from placement_pipeline.serving import ended_by_signals, serve
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.crm import list_contacts_of_test
-from placement_pipeline.stages.routes import compare_routes
 from placement_pipeline.stages.sheet import read_sheet
 from placement_pipeline.stages.waiting import has_sends_due, is_collection_due, months_to_publish, read_progress
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.terminal import change_table, route_table, sheet_table
 from placement_pipeline.warehouse import plan, sightings
+from placement_pipeline.warehouse.marts import load_route_comparison
 from placement_pipeline.warehouse.roster import load_roster
 
 _START_SECONDS = 60.0
@@ -124,7 +124,9 @@ class _Demo:
         rows = read_sheet(place, month)
         if any(row["is_retest"] for row in rows):
             self._console.print(change_table(rows))
-        if compared := compare_routes(place, month):
+        with place.engine.begin() as connection:
+            compared = load_route_comparison(connection, month)
+        if compared:
             self._console.print(route_table(compared))
         path = place.settings.export_directory / f"monthly_sheet_{month:%Y-%m}.xlsx"
         self._console.print(f"\nThe sheet: [bold]{path}[/]", highlight=False)

@@ -11,7 +11,6 @@ from rich.text import Text
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Route
-from placement_pipeline.stages.routes import RouteComparison
 from placement_pipeline.stages.sheet import flag_word
 
 _FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
@@ -83,8 +82,12 @@ def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def route_table(compared: Sequence[RouteComparison]) -> Table:
-    """What tracking costs: the inbox rates of each mailbox by its own route and by Pipedrive's, and the difference."""
+def route_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """What tracking costs: the inbox rates of each mailbox by its own route and by Pipedrive's, and the difference.
+
+    Args:
+        rows: of the mart ``route_comparison``.
+    """
     table = Table(title="What tracking costs: the same mailbox by both routes", title_justify="left")
     table.add_column("Rep", overflow="fold")
     for sender in ("By mailbox", "By CRM", "Difference"):
@@ -92,12 +95,16 @@ def route_table(compared: Sequence[RouteComparison]) -> Table:
         table.add_column(f"{sender}\nO365", justify="right", no_wrap=True)
     table.add_column("How the CRM's mail was sent", ratio=1)
     groups = (ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365)
-    for one in compared:
+    for row in rows:
         table.add_row(
-            Text.assemble(one.rep_name, "\n", (one.address, "dim")),
-            *(rate_text(one.rates[route].get(group)) for route in (Route.MAILBOX, Route.CRM) for group in groups),
-            *(_points(one, group) for group in groups),
-            Text(_ways(one)),
+            Text.assemble(row["rep_name"], "\n", (row["address"], "dim")),
+            *(
+                rate_text(row[f"{route}_inbox_rate_{group}"])
+                for route in (Route.MAILBOX, Route.CRM)
+                for group in groups
+            ),
+            *(_points(row[f"inbox_rate_difference_{group}"]) for group in groups),
+            Text(_ways(row)),
         )
     return table
 
@@ -111,19 +118,19 @@ _WAY_WORDS = {
 }
 
 
-def _ways(one: RouteComparison) -> str:
-    said = ", ".join(f"{one.sent_via[way]} {words}" for way, words in _WAY_WORDS.items() if one.sent_via.get(way))
+def _ways(row: Mapping[str, Any]) -> str:
+    counts = {way: row[f"crm_{way}_count"] for way in _WAY_WORDS}
+    said = ", ".join(f"{count} {_WAY_WORDS[way]}" for way, count in counts.items() if count)
     if not said:
         return "nothing has arrived"
-    return said if one.is_tracking_measured else f"{said}: tracking was not measured in all of them"
+    return said if row["is_tracking_measured"] else f"{said}: tracking was not measured in all of them"
 
 
-def _points(one: RouteComparison, group: ProviderGroup) -> Text:
-    """The difference of the two percentages as they are shown."""
-    by_mailbox, by_crm = (one.rates[route].get(group) for route in (Route.MAILBOX, Route.CRM))
-    if by_mailbox is None or by_crm is None:
+def _points(difference: float | None) -> Text:
+    """A difference of two rates, rounded down as they are."""
+    if difference is None:
         return Text("-", style="dim")
-    points = _percent(by_crm) - _percent(by_mailbox)
+    points = _percent(difference)
     return Text(f"{points:+d} points" if points else "none", style="bold red" if points < 0 else "")
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Table
 
 from placement_pipeline.domain.scores.scoring import score_group
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState, Variant
 from placement_pipeline.warehouse import tables
 
@@ -130,7 +131,9 @@ class Planter:
             diagnosed_at=moment(month, 3),
         )
 
-    def message(self, test_id: str, seed_id: str, message_id: str, received_at: datetime) -> None:
+    def message(
+        self, test_id: str, seed_id: str, message_id: str, received_at: datetime, sent_via: SentVia | None = None
+    ) -> None:
         """A probe that lies in a seed mailbox."""
         self.insert(
             tables.seed_messages,
@@ -140,7 +143,7 @@ class Planter:
             received_at=received_at,
             internet_message_id=f"<{message_id}@seeds.example>",
             found_by="token",
-            sent_via=None,
+            sent_via=sent_via,
             is_filter_bypassed=False,
             is_moved_by_rule=False,
             first_seen_at=received_at,

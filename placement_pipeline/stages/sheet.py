@@ -10,7 +10,7 @@ import xlsxwriter
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse.marts import load_monthly_sheet
+from placement_pipeline.warehouse.marts import MartRows, load_sheet
 from placement_pipeline.warehouse.publications import note_publication
 
 SHEET = "monthly_sheet"
@@ -39,14 +39,14 @@ _COLUMNS: tuple[tuple[str, str, int, str], ...] = (
 """Heading, column of ``monthly_sheet`` or of the row built from it, width in characters, format."""
 
 
-def read_sheet(place: Workplace, month: date) -> list[Mapping[str, Any]]:
-    """The rows of the mart ``monthly_sheet``, the flagged ones first.
+def read_sheet(place: Workplace, month: date) -> MartRows:
+    """The lines of the monthly sheet, the flagged ones first.
 
     Raises:
         InputError: the marts were never built.
     """
     with place.engine.begin() as connection:
-        rows = load_monthly_sheet(connection, month)
+        rows = load_sheet(connection, month)
     if rows is None:
         raise InputError("There is no sheet yet: the first run of the job publish_month builds it.")
     return rows

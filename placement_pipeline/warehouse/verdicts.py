@@ -84,16 +84,6 @@ def save_scores(
     return upsert(connection, tables.scored_placements, rows)
 
 
-def load_inbox_rates(connection: Connection, test_ids: Collection[str]) -> dict[str, dict[ProviderGroup, float | None]]:
-    """The stored inbox rates of these tests, by test and provider group; tests without scores are left out."""
-    table = tables.scored_placements
-    query = select(table.c.test_id, table.c.provider_group, table.c.inbox_rate).where(table.c.test_id.in_(test_ids))
-    rates: dict[str, dict[ProviderGroup, float | None]] = {}
-    for test_id, group, rate in connection.execute(query).tuples():
-        rates.setdefault(test_id, {})[ProviderGroup(group)] = rate
-    return rates
-
-
 def save_diagnoses(connection: Connection, test_id: str, diagnoses: Sequence[Diagnosis], now: datetime) -> int:
     """Replace a test's diagnoses, the likeliest first."""
     table = tables.diagnoses

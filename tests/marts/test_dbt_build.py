@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import Engine, make_url, text
 
+from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
 from placement_pipeline.warehouse.database import dbt_environment
+from placement_pipeline.warehouse.marts import load_route_comparison, load_sheet
 from tests.conftest import engine_on
 from tests.planted import Planter, moment
 
@@ -190,25 +192,44 @@ def test_flagged_tests_show_cause_remedy_and_what_the_retest_found(built: str) -
 def test_a_mailbox_tested_by_both_routes_shows_what_pipedrive_costs_it(
     built: str, new_database: Callable[[str], str], target: Path
 ) -> None:
-    assert ask(built, "select * from marts.route_comparison") == []
+    with engine_on(built) as engine, engine.begin() as connection:
+        assert load_route_comparison(connection, NOVEMBER) == [], "one route alone is no comparison"
     url = new_database(str(make_url(built).database))
     with engine_on(url) as engine, engine.begin() as connection:
         planter = Planter(connection)
         planter.test("anna-crm", "anna", NOVEMBER, TestState.FINAL, route=Route.CRM, opened_at=moment(NOVEMBER, 10))
         planter.scores("anna-crm", NOVEMBER, {GMAIL: [PRIMARY] * 2 + [PROMOTIONS] * 6, MICROSOFT: []})
+        planter.landed("anna-crm", "gmail-01", 1, PROMOTIONS, moment(NOVEMBER, 10, 11), "m-crm")
+        planter.message("anna-crm", "gmail-01", "m-crm", moment(NOVEMBER, 10, 10), SentVia.TWO_WAY_SYNC)
 
-    done = run_dbt(url, target, "build", "--select", "route_comparison", "--exclude-resource-type", "unit_test")
+    models = ("--select", "probe_placements", "route_comparison", "--exclude-resource-type", "unit_test")
+    done = run_dbt(url, target, "build", *models)
 
     assert done.returncode == 0, done.stdout
-    rows = ask(
-        url,
-        """
-        select rep_name, test_month, mailbox_test_id, crm_test_id, mailbox_inbox_rate_gmail, crm_inbox_rate_gmail,
-            inbox_rate_difference_gmail, inbox_rate_difference_microsoft365
-        from marts.route_comparison
-        """,
-    )
-    assert rows == [("Anna", NOVEMBER, "anna-11-again", "anna-crm", 1.0, 0.25, -0.75, None)]
+    with engine_on(url) as engine, engine.begin() as connection:
+        rows = load_route_comparison(connection, NOVEMBER)
+        assert load_route_comparison(connection, OCTOBER) == []
+    expected = {
+        "rep_name": "Anna",
+        "test_month": NOVEMBER,
+        "mailbox_test_id": "anna-11-again",
+        "crm_test_id": "anna-crm",
+        "mailbox_inbox_rate_gmail": 1.0,
+        "crm_inbox_rate_gmail": 0.25,
+        "inbox_rate_difference_gmail": -0.75,
+        "inbox_rate_difference_microsoft365": None,
+        "crm_two_way_sync_count": 1,
+        "crm_native_count": 0,
+        "is_tracking_measured": True,
+    }
+    assert rows is not None
+    assert [{name: row[name] for name in expected} for row in rows] == [expected]
+
+
+def test_before_dbt_has_built_anything_there_is_no_comparison_and_no_sheet(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert load_route_comparison(connection, NOVEMBER) is None
+        assert load_sheet(connection, NOVEMBER) is None
 
 
 def test_revenue_stands_beside_the_rates_and_currencies_stay_apart(built: str) -> None:

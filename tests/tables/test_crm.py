@@ -2,29 +2,25 @@
 
 import csv
 import io
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, select
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.domain.probe import make_token, reference_word
 from placement_pipeline.domain.roster import PipedriveUser, SyncedMailbox, build_roster, mailbox_id_of
-from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.sends.plan import PlannedTest
 from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
     MailProvider,
-    Placement,
     ProviderFamily,
-    ProviderGroup,
     Route,
     SyncMode,
     TestReason,
@@ -32,13 +28,11 @@ from placement_pipeline.domain.words import (
 )
 from placement_pipeline.settings import Contact, Seed, Settings, Tests
 from placement_pipeline.stages import crm
-from placement_pipeline.stages.routes import compare_routes
 from placement_pipeline.stages.scoring import diagnose_month
 from placement_pipeline.stages.seed_notebook import TableNotebook
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, tables
 from placement_pipeline.warehouse.roster import save_roster
-from tests.planted import Planter
 
 NOVEMBER, NOW = date(2026, 11, 1), datetime(2026, 11, 2, 9, tzinfo=UTC)
 ANNA, BEN, DORA = "anna@acme.example", "ben@acme.example", "dora@acme.example"
@@ -271,90 +265,3 @@ def test_the_note_of_an_open_test_says_what_to_do_by_when_and_names_no_address(p
     assert f"`placement contacts --mailbox {mailbox_id_of(ANNA)} --out contacts.csv`" in note
     assert "until 2026-11-03 09:00 UTC" in note
     assert "@" not in note
-
-
-# The two routes beside each other.
-
-
-def close_with(place: Workplace, test_id: str, gmail: list[Placement]) -> None:
-    with place.engine.begin() as connection:
-        plan.close_tests(connection, [test_id], NOW)
-        Planter(connection).scores(test_id, NOVEMBER, {ProviderGroup.GMAIL: gmail, ProviderGroup.MICROSOFT365: []})
-
-
-def open_own_test_of_anna(place: Workplace, test_id: str, variant: Variant = Variant.AS_SENT) -> None:
-    seeds: list[SeedMailbox] = [seed.as_seed_mailbox() for seed in SEEDS]
-    planned = [PlannedTest(test_id, test_id, mailbox_id_of(ANNA), TestReason.MANUAL, variant, Route.MAILBOX)]
-    with place.engine.begin() as connection:
-        template = MailTemplate("intro", "1", "Hi", "Hi")
-        plan.open_tests(connection, NOVEMBER, planned, template, seeds, NOW + timedelta(hours=1), "run")
-
-
-INBOX, TABBED = [Placement.PRIMARY] * 4, [Placement.PROMOTIONS] * 4
-
-
-def test_a_mailbox_tested_by_both_routes_is_compared_by_its_latest_closed_tests(place: Workplace) -> None:
-    notebook(place).keep([message(1, SYNC)])
-    close_with(place, CRM_TEST, TABBED)
-    assert compare_routes(place, NOVEMBER) == [], "one route alone is no comparison"
-
-    open_own_test_of_anna(place, "t-anna-own")
-    assert compare_routes(place, NOVEMBER) == [], "an open test says nothing yet"
-
-    close_with(place, "t-anna-own", INBOX)
-    open_own_test_of_anna(place, "t-anna-plain", Variant.PLAIN_CONTROL)
-    close_with(place, "t-anna-plain", TABBED)
-    (compared,) = compare_routes(place, NOVEMBER)
-    assert (compared.address, compared.sent_via) == (ANNA, {SentVia.TWO_WAY_SYNC: 1})
-    assert compared.difference(ProviderGroup.GMAIL) == -1.0
-    assert compared.difference(ProviderGroup.MICROSOFT365) is None
-    assert compared.is_tracking_measured
-
-
-@pytest.mark.parametrize(
-    ("sent_via", "is_measured"),
-    [
-        ({SentVia.TWO_WAY_SYNC: 4}, True),
-        ({SentVia.TWO_WAY_SYNC: 4, SentVia.UNKNOWN: 1}, True),
-        ({SentVia.TWO_WAY_SYNC: 4, SentVia.NATIVE: 1}, False),
-        ({SentVia.SMART_BCC: 4}, False),
-        ({}, False),
-    ],
-)
-def test_the_difference_is_trackings_only_where_the_sync_sent(
-    place: Workplace, sent_via: Mapping[SentVia, int], is_measured: bool
-) -> None:
-    ways = [way for way, count in sent_via.items() for _ in range(count)]
-    seeds = [
-        SeedMailbox(f"more-{number}", f"{number}@x.example", ProviderFamily.GMAIL, "N", "C") for number in range(5)
-    ]
-    with place.engine.begin() as connection:
-        plan.save_seeds(connection, seeds, NOW)
-        for seed in seeds:
-            Planter(connection).insert(
-                tables.send_jobs,
-                test_id=CRM_TEST,
-                seed_id=seed.seed_id,
-                token=seed.seed_id,
-                state="sent",
-                attempt_count=1,
-                not_before_at=NOW,
-            )
-        for seed, way in zip(seeds, ways, strict=False):
-            connection.execute(
-                insert(tables.seed_messages).values(
-                    seed_id=seed.seed_id,
-                    message_id_provider="m",
-                    test_id=CRM_TEST,
-                    sent_via=way,
-                    is_filter_bypassed=False,
-                    is_moved_by_rule=False,
-                    first_seen_at=NOW,
-                )
-            )
-    open_own_test_of_anna(place, "t-anna-own")
-    for test_id in (CRM_TEST, "t-anna-own"):
-        close_with(place, test_id, INBOX)
-    (compared,) = compare_routes(place, NOVEMBER)
-    assert compared.sent_via == dict(sent_via)
-    assert compared.is_tracking_measured is is_measured

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 from io import StringIO
 from typing import Any
@@ -8,9 +7,6 @@ from rich.console import Console
 from rich.table import Table
 
 from placement_pipeline.domain.roster import PipedriveUser, build_roster, judge_users
-from placement_pipeline.domain.seeds.sent_via import SentVia
-from placement_pipeline.domain.words import ProviderGroup, Route
-from placement_pipeline.stages.routes import RouteComparison
 from placement_pipeline.terminal import (
     change_table,
     left_out_table,
@@ -126,17 +122,26 @@ def test_a_mailbox_that_is_fine_after_the_retest_needs_no_reason() -> None:
     assert "0% -> 90%" in text
 
 
-GMAIL, MICROSOFT = ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365
-COMPARED = RouteComparison(
-    mailbox_id="mb-1",
-    rep_name="Jonas [Weber]",
-    address="jonas@acme.example",
-    rates={Route.MAILBOX: {GMAIL: 1.0, MICROSOFT: 0.5}, Route.CRM: {GMAIL: 1 / 3, MICROSOFT: 0.5}},
-    sent_via={SentVia.TWO_WAY_SYNC: 19, SentVia.UNKNOWN: 1},
-)
+COMPARED: dict[str, Any] = {
+    "rep_name": "Jonas [Weber]",
+    "address": "jonas@acme.example",
+    "mailbox_inbox_rate_gmail": 1.0,
+    "mailbox_inbox_rate_microsoft365": 0.5,
+    "crm_inbox_rate_gmail": 1 / 3,
+    "crm_inbox_rate_microsoft365": 0.5,
+    "inbox_rate_difference_gmail": 1 / 3 - 1.0,
+    "inbox_rate_difference_microsoft365": 0.0,
+    "crm_two_way_sync_count": 19,
+    "crm_smart_bcc_count": 0,
+    "crm_native_count": 0,
+    "crm_own_api_count": 0,
+    "crm_unknown_count": 1,
+    "is_tracking_measured": True,
+}
+UNTOLD = {"crm_two_way_sync_count": 0, "crm_unknown_count": 0, "is_tracking_measured": False}
 
 
-def cells(compared: RouteComparison) -> list[str]:
+def cells(compared: dict[str, Any]) -> list[str]:
     text = shown(route_table([compared]))
     assert "What tracking costs" in text
     line = next(line for line in text.splitlines() if "Jonas" in line)
@@ -157,23 +162,31 @@ def test_the_two_routes_stand_beside_each_other_with_what_tracking_costs() -> No
 
 
 def test_a_rate_that_is_not_known_on_one_route_has_no_difference() -> None:
-    half = replace(COMPARED, rates={Route.MAILBOX: {GMAIL: 1.0, MICROSOFT: 1.0}, Route.CRM: {GMAIL: None}})
-    assert cells(half)[1:7] == ["100%", "100%", "-", "-", "-", "-"]
+    unknown = {"crm_inbox_rate_gmail": None, "crm_inbox_rate_microsoft365": None}
+    half = COMPARED | unknown | {"inbox_rate_difference_gmail": None, "inbox_rate_difference_microsoft365": None}
+    assert cells(half)[1:7] == ["100%", "50%", "-", "-", "-", "-"]
 
 
 @pytest.mark.parametrize(
-    ("sent_via", "says"),
+    ("ways", "says"),
     [
-        ({SentVia.NATIVE: 3}, "3 from the rep's own client: tracking was not measured in all of them"),
-        ({SentVia.TWO_WAY_SYNC: 1, SentVia.SMART_BCC: 2}, "2 by hand with Smart BCC: tracking was not measured"),
+        ({"crm_native_count": 3}, "3 from the rep's own client: tracking was not measured in all of them"),
+        (
+            {"crm_two_way_sync_count": 1, "crm_smart_bcc_count": 2},
+            "1 by two-way sync, 2 by hand with Smart BCC: tracking was not measured",
+        ),
         ({}, "nothing has arrived"),
     ],
 )
-def test_what_pipedrive_did_not_send_is_not_called_the_cost_of_tracking(
-    sent_via: dict[SentVia, int], says: str
-) -> None:
-    text = shown(route_table([replace(COMPARED, sent_via=sent_via)]), width=240)
-    assert says in text
+def test_what_pipedrive_did_not_send_is_not_called_the_cost_of_tracking(ways: dict[str, int], says: str) -> None:
+    assert says in shown(route_table([COMPARED | UNTOLD | ways]), width=240)
+
+
+@pytest.mark.parametrize(
+    ("difference", "says"), [(-0.125, "-13 points"), (0.5 - 0.8, "-30 points"), (0.25, "+25 points"), (0.0, "none")]
+)
+def test_a_difference_is_rounded_down_as_the_rates_beside_it_are(difference: float, says: str) -> None:
+    assert cells(COMPARED | {"inbox_rate_difference_gmail": difference})[5] == says
 
 
 @pytest.mark.parametrize(
