@@ -37,10 +37,11 @@ lock: $(UV) ## write requirements.lock anew from pyproject.toml, and the image's
 wheel: setup ## the package as sdist and wheel, in dist/
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python
 
-test: setup ## ruff, mypy and all tests
+test: setup ## ruff, mypy, dbt-bouncer and all tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/dbt-bouncer run --config-file dbt/dbt-bouncer.yml --show-all-failures
 	$(BIN)/pytest --ignore=tests/benchmarks --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup ## what it costs, beside a floor or a peer: ratios, in a minute or two
