@@ -19,11 +19,11 @@ from placement_pipeline.domain.words import (
     MailProvider,
     ProviderFamily,
     ProviderGroup,
-    Reason,
     Role,
     Route,
     SendState,
     SyncMode,
+    TestReason,
     TestState,
     Variant,
 )
@@ -47,7 +47,7 @@ WORDS: Mapping[str, Collection[str]] = {
     "sheet_state": [*TestState, "not_tested"],  # the sheet has lines without a test
     "swept_placement": SWEPT,
     "sync_mode": SyncMode,
-    "test_reason": Reason,
+    "test_reason": TestReason,
     "test_state": TestState,
     "variant": Variant,
 }
