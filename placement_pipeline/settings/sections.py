@@ -154,6 +154,8 @@ class Tests(Section):
     Attributes:
         resolve_wait: how long after a send without an answer the Sent folder is asked, and then asked again.
         call_limit: how long one call to a provider may take as a whole.
+        send_within: how long a test may take to be sent; what is not out by then is not sent, so that no mailbox keeps
+            the team's sheet waiting.
     """
 
     __test__ = False
@@ -163,6 +165,7 @@ class Tests(Section):
     resolve_wait: Duration = timedelta(minutes=2)
     call_limit: Duration = timedelta(minutes=2)
     max_attempts: int = Field(default=3, ge=1)
+    send_within: Duration = timedelta(days=2)
 
 
 class Scoring(Section):

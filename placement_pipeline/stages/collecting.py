@@ -42,9 +42,9 @@ def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list
     )
 
 
-def done_tests(connection: Connection, settings: Settings) -> list[str]:
+def done_tests(connection: Connection, settings: Settings, now: datetime) -> list[str]:
     """Open tests that wait for nothing any more, by id. One short read: the sensor calls it."""
-    return plan.find_done(connection, [seed.id for seed in settings.seeds], settings.sweeps.plan)
+    return plan.find_done(connection, [seed.id for seed in settings.seeds], settings.sweeps.plan, now)
 
 
 async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
@@ -181,4 +181,4 @@ class _SeedSweep:
 
 def _close_done(place: Workplace) -> int:
     with place.engine.begin() as connection:
-        return plan.close_tests(connection, done_tests(connection, place.settings), place.now())
+        return plan.close_tests(connection, done_tests(connection, place.settings, place.now()), place.now())

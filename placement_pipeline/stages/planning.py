@@ -57,6 +57,8 @@ def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
     seeds = [seed.as_seed_mailbox() for seed in place.settings.seeds]
     rests = Rests(place.settings.pacing.cool_down, place.settings.tests.retest_after)
     now = place.now()
+    # A dry run sends nothing, so nothing can be late for it.
+    send_by_at = now + place.settings.tests.send_within if place.settings.mode == "live" else None
     with place.engine.begin() as connection:
         plan.lock_plan(connection)
         plan.save_seeds(connection, seeds, now)
@@ -64,7 +66,7 @@ def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
         known = plan.load_known_tests(connection, month)
         lingering = plan.load_lingering_tests(connection, month, now - rests.cool_down)
         decided = plan_tests(request, month, place.this_month, now, roster, known, rests, lingering)
-        opened = plan.open_tests(connection, month, decided.tests, template, seeds, now, place.run_id)
+        opened = plan.open_tests(connection, month, decided.tests, template, seeds, now, place.run_id, send_by_at)
     counts = Counter({"opened": opened, "jobs": opened * len(seeds)})
     counts.update(f"skipped_{skip}" for skip in decided.skipped.values())
     return counts

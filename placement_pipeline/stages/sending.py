@@ -61,6 +61,9 @@ async def drain_outbox(place: Workplace, access: Access) -> Counter[str]:
         with place.engine.begin() as connection:
             patience = place.settings.tests.call_limit + place.settings.tests.resolve_wait
             counts["abandoned"] = outbox.recover_abandoned(connection, patience)
+            if place.settings.mode == "live":
+                plan.start_deadlines(connection, place.now() + place.settings.tests.send_within)
+                counts["refused"] += plan.give_up_late(connection, place.now())
             due = iter(outbox.accounts_with_work(connection, place.now()))
         drain = _Drain(place, access, worker, ledger, counts)
         lanes = [asyncio.create_task(drain.serve_all(due)) for _ in range(place.settings.pacing.mailboxes_at_once)]
@@ -245,6 +248,8 @@ class _TestDrain:
                 return True
             case Refused(code, detail, retry_after_seconds=pause) if pause is not None:
                 until = self._place.now() + timedelta(seconds=pause)
+                if code is RefusalCode.SIGN_IN_REFUSED:
+                    return await self._turned_away(job, until, detail)
                 await self._settle(Outcome(job, self._next(News.PAUSED), until, code=code, detail=detail))
                 self._pace.hold_back(until)
                 self._counts["throttled"] += 1
@@ -255,6 +260,20 @@ class _TestDrain:
                 if stops_mailbox:
                     self._stop(code, detail)
                 return not stops_mailbox
+
+    async def _turned_away(self, job: Job, until: datetime, detail: str) -> bool:
+        """A token that was good when it was had is not taken: tried again some times, and then the mailbox stops."""
+        code = RefusalCode.SIGN_IN_REFUSED
+        with self._place.engine.begin() as connection:
+            times = 1 + outbox.count_attempts_with(connection, job, code)
+        state = self._next(News.TURNED_AWAY, times)
+        await self._settle(Outcome(job, state, until, code=code, detail=detail))
+        if state is SendState.REFUSED:
+            self._counts["refused"] += 1
+            self._stop(code, detail)
+        else:
+            self._pace.hold_back(until)
+        return False
 
     async def _resolve(self, sender: Sender) -> bool:
         """Look up the unknown jobs whose time has come, or comes soon. Returns True where one is planned again."""
@@ -307,8 +326,8 @@ class _TestDrain:
         """Store how an attempt ended; False where the news comes too late."""
         return await self._ledger.settle(outcome)
 
-    def _next(self, news: News, lost: int = 0) -> SendState:
-        return next_state(news, lost, self._place.settings.tests.max_attempts)
+    def _next(self, news: News, spent: int = 0) -> SendState:
+        return next_state(news, spent, self._place.settings.tests.max_attempts)
 
     async def _wait_for_pace(self) -> bool:
         """Wait until the mailbox may send. Returns False where that is too long for this run."""

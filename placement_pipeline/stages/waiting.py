@@ -30,6 +30,7 @@ def has_sends_due(place: Workplace) -> bool:
             outbox.has_work(connection, place.now())
             or outbox.has_abandoned(connection)
             or plan.has_refused_tests(connection)
+            or plan.has_late_tests(connection, place.now())
         )
 
 
@@ -42,7 +43,7 @@ def seeds_due(place: Workplace) -> list[str]:
 def has_tests_to_close(place: Workplace) -> bool:
     """Whether an open test waits for no seed any more: a run that died after its last sweep left it open."""
     with place.engine.begin() as connection:
-        return bool(done_tests(connection, place.settings))
+        return bool(done_tests(connection, place.settings, place.now()))
 
 
 def is_collection_due(place: Workplace) -> bool:

@@ -200,6 +200,14 @@ def count_lost_attempts(connection: Connection, job: Job) -> int:
     return connection.execute(query).scalar_one()
 
 
+def count_attempts_with(connection: Connection, job: Job, code: str) -> int:
+    """How many attempts of this job ended with this code."""
+    query = select(func.count()).where(
+        attempts.c.test_id == job.test_id, attempts.c.seed_id == job.seed_id, attempts.c.outcome_code == code
+    )
+    return connection.execute(query).scalar_one()
+
+
 def claim(connection: Connection, test_ids: Sequence[str], worker: int, now: datetime) -> dict[str, Job]:
     """Take the next due job of each of these tests; the caller commits before it calls the provider.
 

@@ -121,8 +121,19 @@ def open_tests(
     seeds: Sequence[SeedMailbox],
     now: datetime,
     run_id: str,
+    send_by_at: datetime | None = None,
 ) -> int:
     """Write tests and their send jobs, all or nothing; those that are there already are left as they are.
+
+    Args:
+        connection: inside a transaction.
+        month: theirs.
+        planned: the tests.
+        template: what they are sent with.
+        seeds: whom they are sent to.
+        now: when they are opened.
+        run_id: of the Dagster run.
+        send_by_at: by when our own sends must be out; None where none may be made yet.
 
     Returns:
         The number of tests that are new.
@@ -142,7 +153,9 @@ def open_tests(
     )
     opened = 0
     for start in range(0, len(planned), _TESTS_AT_ONCE):
-        opened += _open_some(connection, month, planned[start : start + _TESTS_AT_ONCE], template, seeds, now, run_id)
+        opened += _open_some(
+            connection, month, planned[start : start + _TESTS_AT_ONCE], template, seeds, now, run_id, send_by_at
+        )
     return opened
 
 
@@ -154,6 +167,7 @@ def _open_some(
     seeds: Sequence[SeedMailbox],
     now: datetime,
     run_id: str,
+    send_by_at: datetime | None,
 ) -> int:
     new = set(
         connection.scalars(
@@ -176,6 +190,7 @@ def _open_some(
                         "last_sent_at": now if test.route is Route.CRM else None,
                         "retest_of_test_id": test.retest_of_test_id,
                         "run_id": run_id,
+                        "send_by_at": send_by_at if test.route is Route.MAILBOX else None,
                     }
                     for test in planned
                 ]
@@ -270,15 +285,62 @@ def stop_test(connection: Connection, test_id: str, code: str, detail: str, now:
     )
 
 
-def find_done(connection: Connection, configured: Collection[str], sweep_plan: SweepPlan) -> list[str]:
-    """Open tests that owe no send and whose every seed has had its last sweep (``SweepPlan.is_last``).
+def start_deadlines(connection: Connection, send_by_at: datetime) -> None:
+    """Give open tests of our own route that have none yet a moment by which they must be sent."""
+    tests = tables.placement_tests
+    is_waiting = and_(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX, tests.c.send_by_at.is_(None))
+    connection.execute(update(tests).where(is_waiting).values(send_by_at=send_by_at))
 
-    A job that is still unknown then stays unknown: it is in no rate, and the score counts it as pending.
+
+def give_up_late(connection: Connection, now: datetime) -> int:
+    """Refuse what was not sent by its test's deadline. Returns the number of jobs."""
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    late = select(tests.c.test_id).where(_is_late(now))
+    refused = connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id.in_(late), jobs.c.state == SendState.PLANNED)
+        .values(
+            state=SendState.REFUSED,
+            outcome_code=RefusalCode.NOT_IN_TIME,
+            outcome_detail=func.coalesce(jobs.c.outcome_detail, RefusalCode.NOT_IN_TIME.meaning),
+            resolved_by="deadline",
+        )
+        .returning(jobs.c.test_id, jobs.c.outcome_detail)
+    ).all()
+    for test_id, detail in {row.test_id: row.outcome_detail for row in refused}.items():
+        connection.execute(
+            update(tests)
+            .where(tests.c.test_id == test_id, tests.c.stop_code.is_(None))
+            .values(stop_code=RefusalCode.NOT_IN_TIME, stop_detail=detail)
+        )
+    return len(refused)
+
+
+def has_late_tests(connection: Connection, now: datetime) -> bool:
+    """Whether something that was not sent by its deadline is still planned."""
+    jobs, tests = tables.send_jobs, tables.placement_tests
+    query = select(tests.c.test_id).join(jobs, jobs.c.test_id == tests.c.test_id)
+    return (
+        connection.execute(query.where(_is_late(now), jobs.c.state == SendState.PLANNED).limit(1)).first() is not None
+    )
+
+
+def _is_late(now: datetime) -> ColumnElement[bool]:
+    tests = tables.placement_tests
+    return and_(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX, tests.c.send_by_at <= now)
+
+
+def find_done(connection: Connection, configured: Collection[str], sweep_plan: SweepPlan, now: datetime) -> list[str]:
+    """Open tests that owe no send any more and whose every seed has had its last sweep (``SweepPlan.is_last``).
+
+    What is not sent or not resolved by the test's deadline is not waited for. A job that is
+    still unknown then stays unknown: it is in no rate, and the score counts it as pending.
 
     Args:
         connection: to read on.
         configured: ids of the seeds that are still looked into.
         sweep_plan: which sweep is the last.
+        now: the moment.
     """
     tests, jobs, sweeps = tables.placement_tests, tables.send_jobs, tables.sweeps
     last = (
@@ -291,8 +353,11 @@ def find_done(connection: Connection, configured: Collection[str], sweep_plan: S
         .subquery()
     )
     deadline = tests.c.last_sent_at + sweep_plan.ages[-1]
-    is_owed = and_(tests.c.route == Route.MAILBOX, jobs.c.state.in_([SendState.PLANNED, SendState.SENDING]))
+    is_late = func.coalesce(tests.c.send_by_at <= now, False)
+    is_open_ended = jobs.c.state.in_([SendState.PLANNED, SendState.SENDING, SendState.UNKNOWN])
+    is_owed = and_(tests.c.route == Route.MAILBOX, is_open_ended, ~is_late)
     is_swept = or_(
+        and_(is_late, tests.c.last_sent_at.is_(None)),
         func.coalesce(last.c.read_at >= deadline, False),
         func.coalesce(last.c.tried_at >= deadline + sweep_plan.patience, False),
     )
@@ -314,7 +379,7 @@ def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) 
         .values(
             state=SendState.REFUSED,
             outcome_code=RefusalCode.NEVER_SENT,
-            outcome_detail=RefusalCode.NEVER_SENT.meaning,
+            outcome_detail=func.coalesce(jobs.c.outcome_detail, RefusalCode.NEVER_SENT.meaning),
             resolved_by="deadline",
         )
     )

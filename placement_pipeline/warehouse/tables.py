@@ -202,6 +202,11 @@ placement_tests = Table(
     Column("stop_detail", Text, comment="The same as a sentence."),
     Column("retest_of_test_id", Text, ForeignKey(f"{SCHEMA}.placement_tests.test_id")),
     Column("run_id", Text, nullable=False, comment="Of the Dagster run that opened it."),
+    Column(
+        "send_by_at",
+        Moment,
+        comment="By when its probes must be out; null before the first run that may send, and on the CRM route.",
+    ),
     ForeignKeyConstraint(
         ["test_month", "mailbox_id"],
         [f"{SCHEMA}.rep_roster.roster_month", f"{SCHEMA}.rep_roster.mailbox_id"],

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
+from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import PlannedTest
 from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
@@ -369,3 +370,36 @@ def test_the_outbox_is_due_when_a_run_died_before_it_stopped_a_test_that_was_ref
     assert not has_sends_due(place)
     (test,) = [test for test in plan.load_tests(connection) if test.test_id == TEST]
     assert (test.state, test.stop_code, test.stop_detail) == (TestState.STOPPED, "all_refused", "no")
+
+
+def test_what_is_not_sent_by_the_deadline_is_refused_with_what_held_it_up_and_holds_nothing_up_any_more(
+    connection: Connection,
+) -> None:
+    plan.start_deadlines(connection, LATER)
+    job = take(connection)
+    settle(connection, job, SendState.PLANNED, NOW + timedelta(days=9), code="throttled", detail="Slow down.")
+    assert not plan.has_late_tests(connection, NOW)
+    assert plan.give_up_late(connection, NOW) == 0
+
+    assert plan.has_late_tests(connection, LATER)
+    assert plan.give_up_late(connection, LATER) == 2 * len(SEEDS)
+
+    held = row(connection, job)
+    assert (held.state, held.outcome_code, held.outcome_detail) == (SendState.REFUSED, "not_in_time", "Slow down.")
+    assert plan.stop_refused_tests(connection, LATER) == 2
+    assert {test.stop_code for test in plan.load_tests(connection)} == {"not_in_time"}
+    assert not plan.has_late_tests(connection, LATER)
+
+
+def test_a_test_that_a_dry_run_opened_has_no_deadline_before_something_may_be_sent(connection: Connection) -> None:
+    assert plan.give_up_late(connection, NOW + timedelta(days=400)) == 0
+    plan.start_deadlines(connection, LATER)
+    plan.start_deadlines(connection, LATER + timedelta(days=1))
+    assert plan.has_late_tests(connection, LATER), "the first deadline stays"
+
+
+def test_no_test_waits_for_its_mailbox_beyond_the_deadline_even_if_nothing_drains(connection: Connection) -> None:
+    sweeps = SweepPlan((timedelta(minutes=2),), timedelta(), timedelta())
+    plan.start_deadlines(connection, LATER)
+    assert plan.find_done(connection, [seed.seed_id for seed in SEEDS], sweeps, NOW) == []
+    assert set(plan.find_done(connection, [seed.seed_id for seed in SEEDS], sweeps, LATER)) == {TEST, ALIAS_TEST}

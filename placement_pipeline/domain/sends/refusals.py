@@ -28,6 +28,7 @@ class RefusalCode(StrEnum):
     MONTH_OVER = "month_over"
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     ALL_REFUSED = "all_refused"
+    NOT_IN_TIME = "not_in_time"
     NEVER_SENT = "never_sent"
 
     @property
@@ -98,6 +99,10 @@ _TOLD: Mapping[RefusalCode, tuple[str, str]] = {
     RefusalCode.ALL_REFUSED: (
         "Every message of this test was refused.",
         "Read the provider's words in the evidence, correct what they name, then re-test.",
+    ),
+    RefusalCode.NOT_IN_TIME: (
+        "It could not be sent in the time there was.",
+        "Read in the evidence what held it up, run `placement doctor` for this mailbox, then re-test.",
     ),
     RefusalCode.NEVER_SENT: (
         "Nobody sent it while the test was open.",

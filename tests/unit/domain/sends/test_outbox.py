@@ -12,7 +12,7 @@ COUNTS = st.integers(0, 10)
 @given(st.sampled_from(News), COUNTS, st.integers(1, 10))
 def test_only_a_pause_or_proof_leads_back_to_planned(news: News, lost: int, most: int) -> None:
     if next_state(news, lost, most) is SendState.PLANNED:
-        assert news in (News.PAUSED, News.PROVEN_UNSENT)
+        assert news in (News.PAUSED, News.PROVEN_UNSENT, News.TURNED_AWAY)
 
 
 @given(COUNTS, st.integers(1, 10))
@@ -28,8 +28,9 @@ def test_a_message_that_went_out_is_sent_whatever_was_before(lost: int, most: in
 
 
 def test_lost_attempts_come_to_an_end() -> None:
-    assert next_state(News.PROVEN_UNSENT, 2, 3) is SendState.PLANNED
-    assert next_state(News.PROVEN_UNSENT, 3, 3) is SendState.REFUSED
+    for news in (News.PROVEN_UNSENT, News.TURNED_AWAY):
+        assert next_state(news, 2, 3) is SendState.PLANNED
+        assert next_state(news, 3, 3) is SendState.REFUSED
 
 
 def test_a_provider_that_asks_for_a_pause_uses_up_no_attempt() -> None:
