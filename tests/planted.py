@@ -6,13 +6,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, select
 
 from placement_pipeline.domain.scores.scoring import score_group
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState, Variant
 from placement_pipeline.warehouse import tables
+from tests.tokens import token_of
 
 INBOX = frozenset({Placement.PRIMARY, Placement.FOCUSED, Placement.OTHER, Placement.INBOX})
 
@@ -53,6 +54,13 @@ class Planter:
             "observed_at": moment(month),
         }
         self.insert(tables.rep_roster, **defaults | other)
+
+    def name_tokens(self) -> None:
+        """Give every send job a token that the test can name: ``token_of(test_id, seed_id)``."""
+        jobs = tables.send_jobs
+        for test_id, seed_id in self.connection.execute(select(jobs.c.test_id, jobs.c.seed_id)).tuples().all():
+            is_it = (jobs.c.test_id == test_id) & (jobs.c.seed_id == seed_id)
+            self.connection.execute(jobs.update().where(is_it).values(token=token_of(test_id, seed_id)))
 
     def template(self) -> None:
         """The one template version that all tests use."""

@@ -6,7 +6,6 @@ elsewhere depends on it.
 """
 
 import base64
-import hashlib
 import re
 from dataclasses import dataclass
 
@@ -43,14 +42,16 @@ class OutgoingProbe:
     html: str | None
 
 
-def make_token(test_id: str, seed_id: str) -> str:
-    """The token of one send job: the same job always has the same one.
+def make_token(chance: bytes) -> str:
+    """The token of one send job: nobody who has not seen the probe can know it.
+
+    Args:
+        chance: at least 13 random bytes; the token is stored with its job, and made once.
 
     Returns:
         ``pp`` and 20 lower-case letters and digits (100 bits), one word to every tokenizer.
     """
-    digest = hashlib.blake2b(f"{test_id}\n{seed_id}".encode(), digest_size=16).digest()
-    return "pp" + base64.b32encode(digest).decode().lower()[:_TOKEN_CHARS]
+    return "pp" + base64.b32encode(chance).decode().lower()[:_TOKEN_CHARS]
 
 
 def reference_word(token: str) -> str:

@@ -52,7 +52,8 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
 
     Returns:
         ``sweeps``, ``failed_sweeps``, ``calls``, ``messages``, probes by placement
-        (``placement_primary``, ...) and ``closed_tests``.
+        (``placement_primary``, ...), ``closed_tests``, and ``doubted`` (messages that say they are
+        probes and whose From the receiver does not confirm).
     """
     counts: Counter[str] = Counter(sweeps=0, failed_sweeps=0)
     with place.engine.begin() as connection:
@@ -109,6 +110,7 @@ class _SeedSweep:
             error_detail=str(error) if error else None,
             calls=meter.calls(),
         )
+        self._counts["doubted"] += notebook.doubted_count
         self._store(record, reading)
 
     def _load_cursor(self) -> Cursor | None:

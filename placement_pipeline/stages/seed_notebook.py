@@ -15,10 +15,11 @@ from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeedNotebook, SeenMessage
 from placement_pipeline.domain.auth.receiver.verdict import read_verdict
 from placement_pipeline.domain.message import read_header
-from placement_pipeline.domain.seeds.matching import Arrival, Clues, Match, Matcher, clues, read_whole
+from placement_pipeline.domain.seeds.authenticity import is_believed, judge_standing
+from placement_pipeline.domain.seeds.matching import Arrival, Clues, FoundBy, Match, Matcher, clues, read_whole
 from placement_pipeline.domain.seeds.sent_via import read_sent_via
 from placement_pipeline.domain.sends.outbox import News, next_state
-from placement_pipeline.domain.words import SendState, SyncMode
+from placement_pipeline.domain.words import MailProvider, SendState, SyncMode
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, seed_messages
@@ -35,12 +36,16 @@ class TableNotebook(SeedNotebook):
         senders: lower-case addresses our probes may come from.
         clock: how far the providers' clocks are ahead of ours.
         swept_at: when this sweep began.
+
+    Attributes:
+        doubted_count: messages that say they are probes and whose From the receiver does not confirm: counted alone.
     """
 
     def __init__(
         self, place: Workplace, seed: Seed, senders: frozenset[str], clock: ClockWatch, swept_at: datetime
     ) -> None:
         self.senders = senders
+        self.doubted_count = 0
         self._place, self._seed = place, seed
         self._clock = clock
         self._swept_at = swept_at
@@ -77,10 +82,16 @@ class TableNotebook(SeedNotebook):
                 for message, arrival in zip(new, arrivals, strict=True)
                 if (match := matcher.match(arrival, self._clock.ahead)) is not None
             ]
-            modes = seed_messages.load_sync_modes(connection, [match.test_id for _, match in met])
-            rows = [self._row(message, match, modes[match.test_id]) for message, match in met]
+            mailboxes = seed_messages.load_mailboxes(connection, [match.test_id for _, match in met])
+            believed = [
+                (message, match)
+                for message, match in met
+                if self._is_believed(message, match, mailboxes[match.test_id].provider)
+            ]
+            self.doubted_count += len(met) - len(believed)
+            rows = [self._row(message, match, mailboxes[match.test_id].sync_mode) for message, match in believed]
             seed_messages.keep(connection, self._seed.id, rows, self._swept_at)
-            self._mark_arrived(connection, {match.test_id: message for message, match in met})
+            self._mark_arrived(connection, {match.test_id: message for message, match in believed})
 
     def is_waiting(self) -> bool:
         """As ``mail.SeedNotebook.is_waiting``."""
@@ -96,6 +107,12 @@ class TableNotebook(SeedNotebook):
                 connection, self._seed.id, page.tokens, page.references, page.senders, self._late_since
             )
         )
+
+    def _is_believed(self, message: SeenMessage, match: Match, provider: MailProvider) -> bool:
+        """Whether who is named in From sent it, as far as the receiver tells; what came without its header stays."""
+        if not message.raw:
+            return match.found_by is not FoundBy.SENDER_AND_SEED
+        return is_believed(match.found_by, judge_standing(read_header(message.raw), self._seed.family, provider))
 
     def _row(self, message: SeenMessage, match: Match, sync_mode: SyncMode) -> NewMessage:
         fields = read_header(message.raw or b"")

@@ -1,5 +1,6 @@
 """Placement tests: what was planned, what is open, what is closed."""
 
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -203,7 +204,7 @@ def _open_some(
         {
             "test_id": test.test_id,
             "seed_id": seed.seed_id,
-            "token": make_token(test.test_id, seed.seed_id),
+            "token": make_token(secrets.token_bytes(16)),
             "state": SendState.PLANNED,
             "attempt_count": 0,
             "not_before_at": now,

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, Text, and_, cast, func, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Connection, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from placement_pipeline.domain.seeds.matching import Expected
 from placement_pipeline.domain.seeds.sent_via import SentVia
-from placement_pipeline.domain.words import SendState, SyncMode, TestState
+from placement_pipeline.domain.words import MailProvider, Route, SendState, SyncMode, TestState
 from placement_pipeline.warehouse import tables
 
 messages = tables.seed_messages
@@ -45,6 +45,14 @@ class Evidence:
     seed_id: str
     received_at: datetime | None
     raw: bytes
+
+
+def first_copy() -> Sequence[ColumnElement[Any]]:
+    """The order in which the copies of a probe count: the first by its receiver's clock, which is the probe itself.
+
+    A later copy may be anybody's. Of one message that was moved, or numbered anew, the newest id is where it lies now.
+    """
+    return messages.c.received_at.asc().nulls_last(), messages.c.first_seen_at.desc(), messages.c.message_id_provider
 
 
 def load_cursor(connection: Connection, seed_id: str) -> Mapping[str, Any] | None:
@@ -95,29 +103,52 @@ def load_expected(
     is_marked = or_(jobs.c.token.in_(tokens), func.upper(func.right(jobs.c.token, 8)).in_(references))
     is_from = and_(func.lower(roster.c.address).in_(addresses), tests.c.state == TestState.OPEN)
     is_late = and_(tests.c.state == TestState.FINAL, tests.c.closed_at >= late_since)
+    # What we have never tried to send cannot be there: mail that says so is somebody else's.
+    may_be_sent = or_(jobs.c.attempt_count > 0, tests.c.route == Route.CRM)
     query = (
-        select(jobs.c.test_id, jobs.c.token, func.lower(roster.c.address), tests.c.opened_at, tests.c.closed_at)
+        select(
+            jobs.c.test_id,
+            jobs.c.token,
+            func.lower(roster.c.address),
+            func.lower(roster.c.account_address),
+            tests.c.opened_at,
+            tests.c.closed_at,
+        )
         .join(tests, tests.c.test_id == jobs.c.test_id)
         .join(
             roster,
             and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
         )
-        .where(jobs.c.seed_id == seed_id, or_(tests.c.state == TestState.OPEN, is_late), or_(is_marked, is_from))
+        .where(jobs.c.seed_id == seed_id, may_be_sent, or_(tests.c.state == TestState.OPEN, is_late))
+        .where(or_(is_marked, is_from))
     )
     return [Expected(*row) for row in connection.execute(query)]
 
 
-def load_sync_modes(connection: Connection, test_ids: Collection[str]) -> dict[str, SyncMode]:
-    """How the roster said Pipedrive is joined to the mailboxes of these tests, by test."""
+@dataclass(frozen=True, slots=True)
+class TestedMailbox:
+    """What the roster said of the mailbox that a test is of."""
+
+    __test__ = False
+
+    sync_mode: SyncMode
+    provider: MailProvider
+
+
+def load_mailboxes(connection: Connection, test_ids: Collection[str]) -> dict[str, TestedMailbox]:
+    """The mailboxes of these tests, by test."""
     query = (
-        select(tests.c.test_id, roster.c.sync_mode)
+        select(tests.c.test_id, roster.c.sync_mode, roster.c.provider)
         .join(
             roster,
             and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
         )
         .where(tests.c.test_id.in_(test_ids))
     )
-    return {test_id: SyncMode(mode) for test_id, mode in connection.execute(query).tuples()}
+    return {
+        test_id: TestedMailbox(SyncMode(mode), MailProvider(provider))
+        for test_id, mode, provider in connection.execute(query).tuples()
+    }
 
 
 def count_sent_via(connection: Connection, test_ids: Collection[str]) -> dict[str, dict[SentVia, int]]:
@@ -126,7 +157,7 @@ def count_sent_via(connection: Connection, test_ids: Collection[str]) -> dict[st
         select(messages.c.test_id, messages.c.sent_via)
         .where(messages.c.test_id.in_(test_ids), messages.c.sent_via.is_not(None))
         .distinct(messages.c.test_id, messages.c.seed_id)
-        .order_by(messages.c.test_id, messages.c.seed_id, messages.c.first_seen_at)
+        .order_by(messages.c.test_id, messages.c.seed_id, *first_copy())
         .subquery()
     )
     query = select(first.c.test_id, first.c.sent_via, func.count()).group_by(first.c.test_id, first.c.sent_via)
@@ -203,6 +234,6 @@ def load_evidence(connection: Connection, test_id: str) -> list[Evidence]:
         select(messages.c.seed_id, messages.c.received_at, messages.c.raw)
         .where(messages.c.test_id == test_id, messages.c.raw.is_not(None))
         .distinct(messages.c.seed_id)
-        .order_by(messages.c.seed_id, messages.c.first_seen_at)
+        .order_by(messages.c.seed_id, *first_copy())
     )
     return [Evidence(*row) for row in connection.execute(query)]

@@ -11,12 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from placement_pipeline.domain.seeds.sweep_plan import LastSweep
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.seed_messages import first_copy
 from placement_pipeline.warehouse.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMessage:
-    """The newest message by which a probe was found in its seed."""
+    """The message that is the probe, of all that were recognised as it in its seed."""
 
     message_id: str
     location: Mapping[str, Any]
@@ -163,9 +164,8 @@ def _awaited(seed_id: str, condition: ColumnElement[bool]) -> Select[Any]:
         .join(tests, tests.c.test_id == jobs.c.test_id)
         .outerjoin(messages, and_(messages.c.test_id == jobs.c.test_id, messages.c.seed_id == jobs.c.seed_id))
         .where(jobs.c.seed_id == seed_id, condition)
-        # Of several messages the newest: one that was moved, or numbered anew, comes back under another id.
         .distinct(jobs.c.test_id)
-        .order_by(jobs.c.test_id, messages.c.first_seen_at.desc(), messages.c.message_id_provider)
+        .order_by(jobs.c.test_id, *first_copy())
     )
 
 

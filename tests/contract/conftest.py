@@ -30,7 +30,7 @@ from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, Microsoft
 from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.google import tokens as google_tokens
 from placement_pipeline.sandbox.imap import tokens as imap_tokens
 from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
@@ -39,6 +39,7 @@ from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.file import WireRule, World
 from placement_pipeline.stages.workplace import utc_now
+from tests.tokens import token_of
 
 ANNA = "anna@acme.example"
 COLD = "carl@acme.example"
@@ -297,7 +298,7 @@ def probe_to(seed_id: str, from_address: str) -> OutgoingProbe:
     """A probe with a token of its own."""
     seeds = {str(seed["id"]): str(seed["address"]) for seed in WORLD["seeds"]}
     return OutgoingProbe(
-        token=make_token(f"test-{next(_tests)}", seed_id),
+        token=token_of(f"test-{next(_tests)}", seed_id),
         from_address=from_address,
         from_name="Anna Berg",
         to_address=seeds.get(seed_id, seed_id),

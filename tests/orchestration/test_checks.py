@@ -8,11 +8,11 @@ from sqlalchemy import Engine
 
 from placement_pipeline.defs.instance import failures
 from placement_pipeline.defs.partitions import months_of_run
-from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.words import Placement, ProviderGroup, SendState, TestState
 from placement_pipeline.warehouse import tables
 from tests.orchestration.conftest import FIRST, THIS_MONTH, run_assets
 from tests.planted import Planter, moment
+from tests.tokens import token_of
 
 MONTH = THIS_MONTH.isoformat()
 
@@ -39,7 +39,7 @@ def planted(folder: Path, engine: Engine) -> Engine:
             tables.send_jobs,
             test_id="t-1",
             seed_id="gmail-01",
-            token=make_token("t-1", "gmail-01"),
+            token=token_of("t-1", "gmail-01"),
             state=SendState.SENT,
             attempt_count=1,
             not_before_at=moment(THIS_MONTH),

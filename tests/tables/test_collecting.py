@@ -57,7 +57,13 @@ class Mailbox(SeedReader):
         if notebook.known(["m-1"]):
             notebook.keep([SeenMessage("m-1", location)])
         else:
-            notebook.keep([SeenMessage("m-1", location, self.received_at, self._token, None, None, "<1@a>", self._raw)])
+            notebook.keep(
+                [
+                    SeenMessage(
+                        "m-1", location, self.received_at, self._token, "anna@sales.example", None, "<1@a>", self._raw
+                    )
+                ]
+            )
         self.cursors.append(cursor)
         if self.is_broken:
             raise SeedReadError("unreachable", "Seed outlook-01: no answer")

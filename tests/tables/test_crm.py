@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
-from placement_pipeline.domain.probe import make_token, reference_word
+from placement_pipeline.domain.probe import reference_word
 from placement_pipeline.domain.roster import PipedriveUser, SyncedMailbox, build_roster, mailbox_id_of
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.sends.plan import PlannedTest
@@ -31,8 +31,11 @@ from placement_pipeline.stages import crm
 from placement_pipeline.stages.scoring import diagnose_month
 from placement_pipeline.stages.seed_notebook import TableNotebook
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, tables
+from placement_pipeline.warehouse import plan, sightings, tables
 from placement_pipeline.warehouse.roster import save_roster
+from tests.planted import Planter
+from tests.tokens import token_of
+from tests.unit.domain.zones import google_header
 
 NOVEMBER, NOW = date(2026, 11, 1), datetime(2026, 11, 2, 9, tzinfo=UTC)
 ANNA, BEN, DORA = "anna@acme.example", "ben@acme.example", "dora@acme.example"
@@ -68,6 +71,9 @@ def place(engine: Engine) -> Workplace:
         save_roster(connection, NOVEMBER, build_roster(users, lines), NOW)
         plan.save_seeds(connection, seeds, NOW)
         plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), seeds, NOW, "run")
+        Planter(connection).name_tokens()
+        jobs = tables.send_jobs
+        connection.execute(jobs.update().where(jobs.c.test_id == OWN_TEST).values(attempt_count=1))
     return Workplace(SETTINGS, engine, "run", lambda: NOW + timedelta(minutes=5))
 
 
@@ -79,7 +85,7 @@ def notebook(place: Workplace, ahead: timedelta | None = timedelta(0)) -> TableN
 
 def message(number: int, header: str = "", text: str = "Hello", **changes: Any) -> SeenMessage:
     """What Pipedrive or a rep has sent to the first seed two minutes after the tests were opened."""
-    raw = f"From: <{ANNA}>\r\n{header}\r\n{text}\r\n".encode()
+    raw = google_header("pass", ANNA) + f"From: <{ANNA}>\r\n{header}\r\n{text}\r\n".encode()
     location = Location(labels=("CATEGORY_PERSONAL", "INBOX"))
     seen = SeenMessage(f"m-{number}", location, NOW + timedelta(minutes=2), None, ANNA, "Hi", f"<{number}@a>", raw)
     return replace(seen, **changes)
@@ -99,8 +105,8 @@ SYNC = (
     "Received: from 442788153210 named unknown by gmailapi.google.com with HTTPREST; Mon, 2 Nov 2026 01:02:00 -0800\r\n"
 )
 HAND = "X-Mailer: Apple Mail (2.3826)\r\n"
-OWN_TOKEN = make_token(OWN_TEST, "gmail-01")
-WORD = reference_word(make_token(CRM_TEST, "gmail-01"))
+OWN_TOKEN = token_of(OWN_TEST, "gmail-01")
+WORD = reference_word(token_of(CRM_TEST, "gmail-01"))
 
 
 def test_what_pipedrive_or_the_rep_sent_is_kept_with_how_it_was_found_and_sent(place: Workplace) -> None:
@@ -131,8 +137,8 @@ def test_mail_from_outside_any_test_leaves_no_trace(place: Workplace) -> None:
         message(4, from_address=DORA, text=f"Ref. {WORD}"),
         message(5, "In-Reply-To: <1@seeds.example>\r\n", f"Ref. {WORD}"),
         message(6, "Auto-Submitted: auto-replied\r\n"),
-        message(7, token=make_token("t-other", "gmail-01")),
-        message(8, token=make_token(CRM_TEST, "m365-01")),
+        message(7, token=token_of("t-other", "gmail-01")),
+        message(8, token=token_of(CRM_TEST, "m365-01")),
     ]
     notebook(place).keep(strange)
     assert kept(place) == {}
@@ -201,7 +207,7 @@ def test_the_list_holds_every_seed_in_pipedrives_own_columns(place: Workplace) -
 def test_the_list_of_a_test_carries_the_word_of_each_seed(place: Workplace, name: str) -> None:
     lines = read(crm.write_pipedrive_csv(crm.list_contacts_of_test(place, name)))
     assert [line["Person - Placement reference"] for line in lines] == [
-        reference_word(make_token(CRM_TEST, seed.id)) for seed in SEEDS
+        reference_word(token_of(CRM_TEST, seed.id)) for seed in SEEDS
     ]
 
 
@@ -265,3 +271,51 @@ def test_the_note_of_an_open_test_says_what_to_do_by_when_and_names_no_address(p
     assert f"`placement contacts --mailbox {mailbox_id_of(ANNA)} --out contacts.csv`" in note
     assert "until 2026-11-03 09:00 UTC" in note
     assert "@" not in note
+
+
+# What strangers write to a seed.
+
+
+def state_of(place: Workplace, test_id: str, seed_id: str = "gmail-01") -> str:
+    jobs = tables.send_jobs
+    query = select(jobs.c.state).where(jobs.c.test_id == test_id, jobs.c.seed_id == seed_id)
+    with place.engine.connect() as connection:
+        return str(connection.scalar(query))
+
+
+def test_a_planned_job_never_becomes_sent_by_mail_it_did_not_send(place: Workplace) -> None:
+    with place.engine.begin() as connection:
+        connection.execute(tables.send_jobs.update().values(attempt_count=0))
+    notebook(place).keep([message(1, token=OWN_TOKEN, from_address=BEN), message(2, from_address=BEN)])
+    assert kept(place) == {}
+    assert state_of(place, OWN_TEST) == "planned"
+
+
+def test_mail_under_a_mailboxs_name_that_the_receiver_calls_forged_is_no_probe_and_is_counted(place: Workplace) -> None:
+    stranger = google_header("fail", ANNA, "fail").replace(b"209.85.208.41", b"203.0.113.9")
+    own = message(1, token=OWN_TOKEN, from_address=BEN)
+    notes = notebook(place)
+    forged = [
+        replace(own, raw=stranger + f"From: <{BEN}>\r\n\r\nHi".encode()),
+        message(2, raw=stranger + f"From: <{ANNA}>\r\n\r\nHi".encode()),
+        message(3, raw=f"From: <{ANNA}>\r\n\r\nHi".encode()),  # nothing vouches for it, and its From is all there is
+    ]
+    notes.keep(forged)
+    assert kept(place) == {}
+    assert notes.doubted_count == 3
+
+
+def test_the_first_copy_by_the_receivers_clock_counts_and_a_later_one_changes_nothing(place: Workplace) -> None:
+    junk = Location(labels=("SPAM",))
+    copies = [
+        message(2, SYNC, received_at=NOW + timedelta(minutes=4), location=junk),
+        message(1, SYNC, received_at=NOW + timedelta(minutes=2)),
+        message(3, SYNC, received_at=NOW + timedelta(minutes=9), location=junk),
+    ]
+    for copy in copies:
+        notebook(place).keep([copy])
+    assert set(kept(place)) == {"m-1", "m-2", "m-3"}, "they are counted"
+    with place.engine.connect() as connection:
+        ((probe, *_), *_) = sightings.load_awaited(connection, "gmail-01")
+    assert probe.found is not None
+    assert probe.found.message_id == "m-1"

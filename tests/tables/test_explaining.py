@@ -22,7 +22,7 @@ from placement_pipeline.connectors.mail import (
     Sender,
     SendOutcome,
 )
-from placement_pipeline.domain.probe import OutgoingProbe, make_token
+from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus
 from placement_pipeline.domain.sends.refusals import RefusalCode
@@ -35,6 +35,7 @@ from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.explanations import load_explanations
 from tests.planted import Planter
+from tests.tokens import token_of
 from tests.unit.domain.seeds.notices import HEADERS, TOKEN, report, status_part
 
 NOVEMBER = date(2026, 11, 1)
@@ -138,7 +139,7 @@ def plant_test(
         planter.test(f"t-{name}", name, NOVEMBER, TestState.FINAL, closed_at=CLOSED_AT, last_sent_at=SENT_AT, **other)
         for number, seed_id in enumerate(SEEDS, start=1):
             if seed_id in placements:
-                token = make_token(f"t-{name}", seed_id)
+                token = token_of(f"t-{name}", seed_id)
                 planter.landed(f"t-{name}", seed_id, number, placements[seed_id], SENT_AT, token=token)
 
 
@@ -154,19 +155,19 @@ def codes(engine: Engine, name: str = "anna") -> dict[str, str]:
 
 def bounce(name: str, seed_id: str, status: str, words: str = "smtp;550 no", action: str = "failed") -> bytes:
     recipient = f"{seed_id}@seeds.example"
-    returned = HEADERS.replace(TOKEN, make_token(f"t-{name}", seed_id))
+    returned = HEADERS.replace(TOKEN, token_of(f"t-{name}", seed_id))
     return report(status_part(recipient, action, status, words), returned)
 
 
 def entry(seed_token_of: str, status: LogStatus) -> LogEntry:
-    token = make_token(seed_token_of, "m365-01")
+    token = token_of(seed_token_of, "m365-01")
     return LogEntry(status, str(status), SENT_AT + timedelta(minutes=1), None, f"<{token}@sent>")
 
 
 def test_each_missing_probe_is_explained_by_whoever_knows(planted: Engine, world: World) -> None:
     world.notices = [bounce("anna", "m365-02", "5.7.1"), bounce("anna", "gmail-02", "5.2.2")]
     world.entries = [entry("t-anna", LogStatus.QUARANTINED)]
-    world.copies = {make_token("t-anna", "gmail-01"): ProvenUnsent()}
+    world.copies = {token_of("t-anna", "gmail-01"): ProvenUnsent()}
     counts = explain(planted, world)
     assert codes(planted) == {
         "m365-01": "log_quarantined",
@@ -209,7 +210,7 @@ def test_a_mailbox_that_cannot_be_read_leaves_the_probe_missing_and_unknown_with
     planted: Engine, world: World
 ) -> None:
     world.notices = ReadError("throttled", "Mailbox mb-anna: the provider asks to slow down.")
-    world.copies = {make_token("t-anna", "gmail-02"): LookUpFailed("Mailbox mb-anna: no answer.")}
+    world.copies = {token_of("t-anna", "gmail-02"): LookUpFailed("Mailbox mb-anna: no answer.")}
     assert explain(planted, world)["unknown"] == 4
     assert set(codes(planted).values()) == {"unknown"}
     with planted.connect() as connection:
@@ -294,7 +295,7 @@ def test_the_score_counts_what_the_explanations_say_and_blames_nobody_for_the_se
 ) -> None:
     world.notices = [bounce("anna", "m365-02", "5.7.1", "smtp;550 5.7.1 blocked"), bounce("anna", "gmail-02", "5.2.2")]
     world.entries = [entry("t-anna", LogStatus.QUARANTINED)]
-    world.copies = {make_token("t-anna", "gmail-01"): ProvenUnsent()}
+    world.copies = {token_of("t-anna", "gmail-01"): ProvenUnsent()}
     place = Workplace(SETTINGS, planted, "run", lambda: CLOSED_AT)
     score_month(place, NOVEMBER)
     assert scores(planted) == {"gmail": (2, 2, 0, 0, 0), "microsoft365": (2, 2, 0, 0, 0), "regional": (0,) * 5}

@@ -246,6 +246,7 @@ def test_a_cursor_is_the_one_that_was_saved_last(connection: Connection) -> None
 def test_a_probe_of_a_closed_test_is_recognised_by_its_token_for_a_while(
     connection: Connection, hours: int, is_known: bool
 ) -> None:
+    send(connection, count=2)
     (token,) = {job.token for job in outbox.load_jobs(connection, TEST) if job.seed_id == GMAIL}
     plan.close_tests(connection, [TEST], NOW)
     late_since = NOW + timedelta(hours=hours) - timedelta(hours=48)
@@ -267,6 +268,8 @@ def test_what_a_message_could_be_is_looked_up_by_token_reference_and_sender(conn
         return sorted(one.test_id for one in found)
 
     assert expected() == []
+    assert expected(tokens=[tokens[GMAIL]]) == [], "what was never sent is not expected, whoever knows its token"
+    send(connection, count=2)
     assert expected(tokens=[tokens[GMAIL]]) == [TEST]
     assert expected(tokens=[tokens[OUTLOOK]]) == [], "a token of another seed's probe"
     assert expected(references=[reference_word(tokens[GMAIL])]) == [TEST]

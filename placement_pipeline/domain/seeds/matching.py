@@ -1,15 +1,16 @@
 """Matching: whose probe a message in a seed mailbox is.
 
-What survives decides, in this order: our token in its header; the reference word, where
+What survives decides, in this order: our token in its header, under the mailbox's own From; the reference word, where
 the template carries it; where Pipedrive sent the message, or a provider has dropped the
 header, the pair of sender and seed inside the window of an open test. Where two tests
 could both be meant, none is: a message that is attributed wrongly is worse than one that
-is missed. How a message was sent is ``sent_via``; where it lies is ``landing``.
+is missed. Whether its From is believed is ``authenticity``, how it was sent ``sent_via``, where it lies
+``landing``.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -39,7 +40,8 @@ class Expected:
     Attributes:
         test_id: the test it belongs to.
         token: the send job's; the reference word follows from it.
-        from_address: the address in From.
+        from_address: the mailbox's address.
+        account_address: of the account it is an alias of; providers write it where the alias is not set up.
         opened_at: aware, by our clock; nothing that was there before belongs to the test.
         closes_at: aware, by our clock; nothing that comes later does. None where that is not known yet.
     """
@@ -47,6 +49,7 @@ class Expected:
     test_id: str
     token: str
     from_address: str
+    account_address: str
     opened_at: datetime
     closes_at: datetime | None = None
 
@@ -158,9 +161,11 @@ class Matcher:
             ahead: how far the provider's clock is ahead of ours; None where nobody knows.
         """
         if arrival.token is not None:
-            # A token we do not expect is a probe of another test, never of this one.
+            # A token we do not expect is a probe of another test, never of this one; one that somebody else sends on,
+            # or that lay there before its test, is no probe at all.
             probe = self._by_token.get(arrival.token)
-            return Match(probe.test_id, FoundBy.TOKEN) if probe else None
+            is_it = probe is not None and _is_its_own(arrival, probe) and _is_not_before(arrival, probe, ahead)
+            return Match(probe.test_id, FoundBy.TOKEN) if probe and is_it else None
         if arrival.is_answer:
             return None
         sender = (arrival.from_address or "").lower()
@@ -186,6 +191,15 @@ def _words(arrival: Arrival) -> frozenset[str]:
             if len(found) == _MAX_WORDS:
                 return frozenset(found)
     return frozenset(found)
+
+
+def _is_its_own(arrival: Arrival, probe: Expected) -> bool:
+    return (arrival.from_address or "").lower() in (probe.from_address.lower(), probe.account_address.lower())
+
+
+def _is_not_before(arrival: Arrival, probe: Expected, ahead: timedelta | None) -> bool:
+    """A probe that comes late is found by its token too, so only the beginning of the window counts."""
+    return arrival.received_at is None or _is_in(arrival.received_at, replace(probe, closes_at=None), ahead)
 
 
 def _may_be_in(arrival: Arrival, probe: Expected, ahead: timedelta | None) -> bool:

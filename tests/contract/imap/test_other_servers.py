@@ -12,9 +12,10 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.domain.probe import TOKEN_HEADER, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER
 from tests.contract.imap.script import Answer, ScriptedImap, literal
 from tests.contract.notebook import Notes
+from tests.tokens import token_of
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 SINCE = NOW - timedelta(hours=1)
@@ -60,7 +61,7 @@ def mailbox(uids: Sequence[int], received_at: datetime = NOW) -> dict[str, Answe
 
 
 def token(uid: int) -> str:
-    return make_token("test", str(uid))
+    return token_of("test", str(uid))
 
 
 def reader(server: ScriptedImap, sign_in: str | TokenSource = "secret", host: str = "127.0.0.1") -> ImapSeedReader:

@@ -20,10 +20,11 @@ from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 from google.oauth2.service_account import Credentials
 
-from placement_pipeline.domain.probe import TOKEN_HEADER, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.file import load_world
 from placement_pipeline.settings import Settings, load_settings
+from tests.tokens import token_of
 
 GOOGLE_REP, MICROSOFT_REP = "anna.berg@acme.example", "farid.haddad@globex.example"
 IMMUTABLE = {"Prefer": 'IdType="ImmutableId"'}
@@ -188,14 +189,14 @@ def draft(to: str, header: str = TOKEN_HEADER) -> dict[str, Any]:
         "subject": "Two sites",
         "body": {"contentType": "html", "content": "<p>Would a call next week be useful?</p>"},
         "toRecipients": [{"emailAddress": {"address": to}}],
-        "internetMessageHeaders": [{"name": header, "value": make_token("graph", to)}],
+        "internetMessageHeaders": [{"name": header, "value": token_of("graph", to)}],
     }
 
 
 def test_a_message_sent_by_gmail_is_seen_by_each_kind_of_reader(clients: Clients, settings: Settings) -> None:
     client = clients.gmail_rep()
     for seed_id in ("gmail-01", "m365-01", "outlook-01", "regional-01"):
-        token = make_token("each kind", seed_id)
+        token = token_of("each kind", seed_id)
         sent = client.post("/messages/send", json=raw_message(address_of(settings, seed_id), token))
         assert sent.json()["labelIds"] == ["SENT"]
 
@@ -204,7 +205,7 @@ def test_a_message_sent_by_gmail_is_seen_by_each_kind_of_reader(clients: Clients
     headers = seed.get(
         f"/messages/{listed['id']}", params={"format": "metadata", "metadataHeaders": TOKEN_HEADER}
     ).json()["payload"]["headers"]
-    assert headers == [{"name": TOKEN_HEADER, "value": make_token("each kind", "gmail-01")}]
+    assert headers == [{"name": TOKEN_HEADER, "value": token_of("each kind", "gmail-01")}]
 
     for seed_id, tenant in (("m365-01", None), ("outlook-01", "consumers")):
         (message,) = (
@@ -212,13 +213,13 @@ def test_a_message_sent_by_gmail_is_seen_by_each_kind_of_reader(clients: Clients
             .get("/mailFolders/inbox/messages", params={"$select": "internetMessageHeaders,inferenceClassification"})
             .json()["value"]
         )
-        assert {"name": TOKEN_HEADER, "value": make_token("each kind", seed_id)} in message["internetMessageHeaders"]
+        assert {"name": TOKEN_HEADER, "value": token_of("each kind", seed_id)} in message["internetMessageHeaders"]
         assert message["inferenceClassification"] == "focused"
 
     with imap(settings, "regional-01") as mailbox:
         assert mailbox.select("INBOX") == ("OK", [b"1"])
         said = first_message(mailbox, f"(BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER})])")
-        assert f"{TOKEN_HEADER}: {make_token('each kind', 'regional-01')}\r\n".encode() in said
+        assert f"{TOKEN_HEADER}: {token_of('each kind', 'regional-01')}\r\n".encode() in said
         assert b"\\Seen" not in first_message(mailbox, "(FLAGS)")
 
 
@@ -226,7 +227,7 @@ def test_gmail_searches_words_not_headers_and_refuses_what_it_does_not_know(
     clients: Clients, settings: Settings
 ) -> None:
     client = clients.gmail_rep()
-    token = make_token("search", "gmail-02")
+    token = token_of("search", "gmail-02")
     client.post("/messages/send", json=raw_message(address_of(settings, "gmail-03"), token))
 
     def hits(query: str) -> int:
@@ -296,7 +297,7 @@ def test_gmail_tells_every_change_of_a_mailbox_page_by_page(
 
 
 def test_gmail_opens_a_method_only_to_a_token_with_its_scope(clients: Clients, settings: Settings) -> None:
-    message = raw_message(address_of(settings, "gmail-01"), make_token("scope", "gmail-01"), "x@x.example")
+    message = raw_message(address_of(settings, "gmail-01"), token_of("scope", "gmail-01"), "x@x.example")
     refused = clients.gmail_seed("gmail-01").post("/messages/send", json=message)
     error = refused.json()["error"]
     assert (refused.status_code, error["errors"][0]["reason"]) == (403, "insufficientPermissions")
@@ -500,7 +501,7 @@ def test_graph_refuses_a_header_without_x_and_a_foreign_sender(clients: Clients,
 
 def test_a_send_whose_answer_is_lost_has_happened_once(sandbox: Sandbox, clients: Clients, settings: Settings) -> None:
     client = clients.gmail_rep()
-    token = make_token("lost answer", "gmail-04")
+    token = token_of("lost answer", "gmail-04")
     control(sandbox, "wire_fault", rules=[{"operation": "gmail.messages.send", "behaviour": "drop_after", "count": 1}])
     with pytest.raises(httpx.RemoteProtocolError):
         client.post("/messages/send", json=raw_message(address_of(settings, "gmail-04"), token))
@@ -511,7 +512,7 @@ def test_a_send_that_is_dropped_before_it_is_read_has_not_happened(
     sandbox: Sandbox, clients: Clients, settings: Settings
 ) -> None:
     client = clients.gmail_rep()
-    token = make_token("dropped", "gmail-04")
+    token = token_of("dropped", "gmail-04")
     control(sandbox, "wire_fault", rules=[{"operation": "gmail.messages.send", "behaviour": "drop_before", "count": 1}])
     with pytest.raises(httpx.TransportError):
         client.post("/messages/send", json=raw_message(address_of(settings, "gmail-04"), token))
@@ -606,7 +607,7 @@ def test_a_fix_changes_the_files_an_administrator_keeps(sandbox: Sandbox, settin
 
 
 def test_a_restart_keeps_addresses_grants_and_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world, token = load_world(None), make_token("restart", "gmail-06")
+    world, token = load_world(None), token_of("restart", "gmail-06")
     monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(tmp_path / "secrets.toml"))
     with Sandbox.run_in_thread(world, tmp_path / "state") as first, ExitStack() as stack:
         settings = load_settings(first.write_configuration(tmp_path))

@@ -11,10 +11,11 @@ from placement_pipeline.connectors.probe_shapes import (
     read_author,
     read_token,
 )
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from tests.tokens import token_of
 
 PROBE = OutgoingProbe(
-    token=make_token("test-1", "gmail-01"),
+    token=token_of("test-1", "gmail-01"),
     from_address="anna@acme.example",
     from_name="Änna, Acme",
     to_address="seed@gmail.example",

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.connectors.probe_shapes import read_token
-from placement_pipeline.domain.probe import is_token, make_token, reference_word
+from placement_pipeline.domain.probe import is_token, reference_word
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
+from tests.tokens import token_of
 from tests.unit.domain.rosters import SEED
 
 names = st.text(st.characters(codec="utf-8"))
@@ -14,28 +15,28 @@ names = st.text(st.characters(codec="utf-8"))
 
 @given(names, names)
 def test_a_token_comes_through_its_header_unchanged(test_id: str, seed_id: str) -> None:
-    token = make_token(test_id, seed_id)
+    token = token_of(test_id, seed_id)
     assert re.fullmatch("pp[a-z2-7]{20}", token)
     assert is_token(token)
     assert read_token(f" {token} ") == token
-    assert token == make_token(test_id, seed_id)
+    assert token == token_of(test_id, seed_id)
 
 
 def test_every_job_has_a_token_of_its_own() -> None:
-    tokens = {make_token(f"t-{test}", f"seed-{seed}") for test in range(40) for seed in range(25)}
+    tokens = {token_of(f"t-{test}", f"seed-{seed}") for test in range(40) for seed in range(25)}
     assert len(tokens) == 1000
-    assert make_token("t-1", "1-seed") != make_token("t-11", "-seed")
+    assert token_of("t-1", "1-seed") != token_of("t-11", "-seed")
 
 
 @given(names, names)
 def test_the_reference_is_one_short_word_of_the_token(test_id: str, seed_id: str) -> None:
-    token = make_token(test_id, seed_id)
+    token = token_of(test_id, seed_id)
     word = reference_word(token)
     assert re.fullmatch("[A-Z2-7]{8}", word)
     assert token.endswith(word.lower())
 
 
-TOKEN = make_token("t-1", "gmail-01")
+TOKEN = token_of("t-1", "gmail-01")
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,13 @@ from placement_pipeline.connectors.microsoft.permissions import (
 from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.connectors.microsoft.wire import AppPausedError, GraphApi, GraphWire
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.domain.probe import OutgoingProbe, make_token
+from placement_pipeline.domain.probe import OutgoingProbe
 from tests.contract.conftest import any_draft
+from tests.tokens import token_of
 
 ENDPOINT = "https://graph.provider.example/v1.0"
 PROBE = OutgoingProbe(
-    token=make_token("test", "seed"),
+    token=token_of("test", "seed"),
     from_address="anna@globex.example",
     from_name="Anna",
     to_address="zoe@contoso.example",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.probe import make_token, reference_word
+from placement_pipeline.domain.probe import reference_word
 from placement_pipeline.domain.seeds.matching import (
     Arrival,
     Clues,
@@ -18,14 +18,17 @@ from placement_pipeline.domain.seeds.matching import (
     clues,
     read_whole,
 )
+from tests.tokens import token_of
 
 OPENED = datetime(2026, 11, 2, 9, tzinfo=UTC)
 CLOSES = OPENED + timedelta(hours=24)
 LATER = OPENED + timedelta(minutes=3)
 HOUR, NO_TIME = timedelta(hours=1), timedelta()
-ANNA = Expected("t-anna", make_token("t-anna", "gmail-01"), "Anna@acme.example", OPENED, CLOSES)
-BORIS = Expected("t-boris", make_token("t-boris", "gmail-01"), "boris@acme.example", OPENED)
-AGAIN = Expected("t-again", make_token("t-again", "gmail-01"), "anna@acme.example", OPENED + timedelta(hours=12))
+ANNA = Expected("t-anna", token_of("t-anna", "gmail-01"), "Anna@acme.example", "Anna@acme.example", OPENED, CLOSES)
+BORIS = Expected("t-boris", token_of("t-boris", "gmail-01"), "boris@acme.example", "boris@acme.example", OPENED)
+AGAIN = Expected(
+    "t-again", token_of("t-again", "gmail-01"), "anna@acme.example", "anna@acme.example", OPENED + timedelta(hours=12)
+)
 MATCHER = Matcher([ANNA, BORIS])
 BY_ANNA = Arrival(None, "ANNA@acme.example", LATER)
 
@@ -45,11 +48,22 @@ def mail(text: str = "Hello.", html: str | None = None, **fields: str) -> bytes:
     return message.as_bytes()
 
 
-def test_the_token_tells_whose_probe_it_is_whatever_the_sender_says() -> None:
+def test_the_token_tells_whose_probe_it_is_whatever_else_the_message_says() -> None:
     found = Match("t-boris", FoundBy.TOKEN)
-    assert MATCHER.match(Arrival(BORIS.token, ANNA.from_address, None)) == found
-    assert MATCHER.match(Arrival(BORIS.token, None, OPENED - timedelta(days=9), is_answer=True)) == found
-    assert MATCHER.match(Arrival(BORIS.token, None, LATER, subject=word(ANNA))) == found
+    assert MATCHER.match(Arrival(BORIS.token, "Boris@acme.example", None)) == found
+    assert MATCHER.match(Arrival(BORIS.token, "boris@acme.example", LATER, is_answer=True)) == found
+    assert MATCHER.match(Arrival(BORIS.token, "boris@acme.example", LATER, subject=word(ANNA))) == found
+
+
+def test_a_token_counts_under_the_mailboxs_own_from_alone_and_not_before_its_test() -> None:
+    for sender in (ANNA.from_address, "stranger@else.example", None):
+        assert MATCHER.match(Arrival(BORIS.token, sender, LATER)) is None
+    assert MATCHER.match(Arrival(BORIS.token, BORIS.from_address, OPENED - timedelta(days=9))) is None
+
+
+def test_a_provider_that_writes_the_account_for_an_alias_still_shows_the_probe() -> None:
+    alias = replace(BORIS, account_address="boris@login.example")
+    assert Matcher([alias]).match(Arrival(alias.token, "boris@login.example", LATER)) is not None
 
 
 def test_the_reference_word_tells_it_where_there_is_no_token() -> None:
@@ -215,7 +229,7 @@ def test_clues_are_what_a_page_has_to_be_looked_up_by() -> None:
 
 
 def test_clues_of_a_shouting_message_are_bounded() -> None:
-    shouting = " ".join(word(replace(ANNA, token=make_token("t", str(number)))) for number in range(1000))
+    shouting = " ".join(word(replace(ANNA, token=token_of("t", str(number)))) for number in range(1000))
     assert len(clues(Arrival(None, None, None, text=shouting)).references) == 200
 
 
@@ -225,13 +239,14 @@ senders = st.none() | st.sampled_from(["anna@acme.example", "boris@acme.example"
 moments = st.integers(-48 * 60, 72 * 60).map(lambda minutes: OPENED + timedelta(minutes=minutes))
 texts = st.none() | st.lists(st.sampled_from([word(ANNA), word(BORIS), word(AGAIN), "LOGISTIC", "Hello"])).map(" ".join)
 offsets = st.none() | st.timedeltas(-2 * HOUR, 2 * HOUR)
-tokens = st.none() | st.sampled_from([ANNA.token, BORIS.token, AGAIN.token, make_token("t-other", "gmail-01"), "x"])
+tokens = st.none() | st.sampled_from([ANNA.token, BORIS.token, AGAIN.token, token_of("t-other", "gmail-01"), "x"])
 arrivals = st.builds(Arrival, tokens, senders, st.none() | moments, texts, texts, st.booleans())
 probes = st.lists(
     st.builds(
         Expected,
         st.sampled_from(["t-anna", "t-boris", "t-again"]),
-        st.integers(0, 30).map(lambda number: make_token("t", str(number))),
+        st.integers(0, 30).map(lambda number: token_of("t", str(number))),
+        st.sampled_from(["anna@acme.example", "boris@acme.example"]),
         st.sampled_from(["anna@acme.example", "boris@acme.example"]),
         moments,
         st.none() | moments,
@@ -259,8 +274,11 @@ def test_a_token_always_wins_and_a_foreign_one_never(
     expected: list[Expected], arrival: Arrival, ahead: timedelta | None
 ) -> None:
     if arrival.token is not None:
-        owner = next((one.test_id for one in expected if one.token == arrival.token), None)
-        assert Matcher(expected).match(arrival, ahead) == (Match(owner, FoundBy.TOKEN) if owner else None)
+        found = Matcher(expected).match(arrival, ahead)
+        owner = next((one for one in expected if one.token == arrival.token), None)
+        assert found in (None, owner and Match(owner.test_id, FoundBy.TOKEN))
+        if owner is not None and arrival.from_address == owner.from_address and arrival.received_at is None:
+            assert found is not None
 
 
 @given(st.data(), probes, arrivals, offsets)

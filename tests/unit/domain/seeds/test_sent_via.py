@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.message import HeaderField, read_header
-from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.seeds.sent_via import SentVia, read_sent_via
 from placement_pipeline.domain.words import SyncMode
+from tests.tokens import token_of
 
-TOKEN = make_token("t-1", "gmail-01")
+TOKEN = token_of("t-1", "gmail-01")
 
 # What receivers put on top: it says nothing of how the message was sent.
 AT_GMAIL = """\

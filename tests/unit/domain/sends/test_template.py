@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.content.markup import read_html
-from placement_pipeline.domain.probe import OutgoingProbe, make_token, reference_word
+from placement_pipeline.domain.probe import OutgoingProbe, reference_word
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.sends.template import (
     MissingFieldError,
@@ -16,11 +16,12 @@ from placement_pipeline.domain.sends.template import (
     render_probe,
 )
 from placement_pipeline.domain.words import Variant
+from tests.tokens import token_of
 from tests.unit.domain.content.notations import FIELDS, LOOKALIKES
 from tests.unit.domain.rosters import SEED, entry
 
 ANNA = entry(merge_fields={"job_title": "Account Executive"}, signature_html="<p>Anna Berg</p>")
-TOKEN = make_token("t-1", "gmail-01")
+TOKEN = token_of("t-1", "gmail-01")
 SUBJECT = "A question for {{ contact.company }}"
 BODY = (
     "<p>Hi {{ contact.first_name }},</p><p>I am {{ rep.name }}, {{ rep.job_title }}. "
