@@ -85,7 +85,7 @@ def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[s
     """
     parsed = parse(message.raw)
     html = parsed.get_body(("html",))
-    body = html or parsed.get_body(("text_of_markup",))
+    body = html or parsed.get_body(("plain",))
     moment = _moment(message.received_at)
     sender = _recipients(parsed, "From")
     return {

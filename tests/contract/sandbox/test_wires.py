@@ -210,11 +210,14 @@ def test_a_message_sent_by_gmail_is_seen_by_each_kind_of_reader(clients: Clients
     for seed_id, tenant in (("m365-01", None), ("outlook-01", "consumers")):
         (message,) = (
             clients.graph_seed(seed_id, tenant)
-            .get("/mailFolders/inbox/messages", params={"$select": "internetMessageHeaders,inferenceClassification"})
+            .get(
+                "/mailFolders/inbox/messages", params={"$select": "internetMessageHeaders,inferenceClassification,body"}
+            )
             .json()["value"]
         )
         assert {"name": TOKEN_HEADER, "value": token_of("each kind", seed_id)} in message["internetMessageHeaders"]
         assert message["inferenceClassification"] == "focused"
+        assert message["body"]["content"].startswith("Would a call next week be useful?")
 
     with imap(settings, "regional-01") as mailbox:
         assert mailbox.select("INBOX") == ("OK", [b"1"])
