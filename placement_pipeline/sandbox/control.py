@@ -7,14 +7,12 @@ never told of.
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, get_args
 
 from aiohttp import web
 from pydantic import ValidationError
 
-from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.post.crm import Client, CrmError, How, send_sequence
 from placement_pipeline.sandbox.post.mailstore import NoSuchAccountError
 from placement_pipeline.sandbox.post.office import PostOffice
@@ -55,6 +53,7 @@ class ControlServer:
         self.app.router.add_post("/_sandbox/revoke", self._revoke)
         self.app.router.add_post("/_sandbox/renumber", self._renumber)
         self.app.router.add_post("/_sandbox/expire_history", self._expire_history)
+        self.app.router.add_post("/_sandbox/thin_out", self._thin_out)
         self.app.router.add_post("/_sandbox/configuration", self._write_configuration)
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -122,6 +121,13 @@ class ControlServer:
         self._office.store.forget_changes(self._account(await _body(request, "account")).address)
         return web.json_response({"expired": True})
 
+    async def _thin_out(self, request: web.Request) -> web.Response:
+        """Take all but the newest ``kept_count`` messages out of every mailbox, sent ones and drafts too."""
+        kept_count = (await _body(request, "kept_count"))["kept_count"]
+        if not isinstance(kept_count, int) or kept_count < 0:
+            raise _BadRequestError("kept_count: must be a number of messages")
+        return web.json_response({"removed_count": self._office.store.thin_out(kept_count)})
+
     def _account(self, body: dict[str, Any]) -> Account:
         address = str(body["account"])
         try:
@@ -143,11 +149,7 @@ def statistics(office: PostOffice, faults: WireFaults) -> dict[str, Any]:
         ``duplicates`` (tokens taken more than once), all over restarts;
         ``calls`` and ``hits`` (calls the wire's rules hit) by operation, since the start.
     """
-    tokens = Counter(
-        token
-        for submission in office.submissions
-        if (token := BytesHeaderParser().parsebytes(submission.raw).get(TOKEN_HEADER))
-    )
+    tokens = Counter(submission.token for submission in office.submissions if submission.token)
     return {
         "submissions": Counter(submission.from_address for submission in office.submissions),
         "crm_submissions": Counter(

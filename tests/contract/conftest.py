@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from email.parser import BytesHeaderParser
 from itertools import count
 from typing import Any
 
@@ -30,7 +29,7 @@ from placement_pipeline.connectors.microsoft.sign_in import CONSUMERS, Microsoft
 from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.connectors.sign_in import TokenSource
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.sandbox.google import tokens as google_tokens
 from placement_pipeline.sandbox.imap import tokens as imap_tokens
 from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
@@ -273,8 +272,7 @@ class Doors:
 
     def sent_count(self, token: str) -> int:
         """How often the providers have taken a message with this token."""
-        headers = [BytesHeaderParser().parsebytes(submission.raw) for submission in self.sandbox.office.submissions]
-        return sum(header.get(TOKEN_HEADER) == token for header in headers)
+        return sum(submission.token == token for submission in self.sandbox.office.submissions)
 
     def drafts(self, address: str, token: str) -> int:
         """How many drafts with this token lie in a mailbox."""

@@ -22,11 +22,11 @@ class LivingWorld:
     """A running sandbox, and the files that point the pipeline at it.
 
     Attributes:
-        url: of the sandbox's own API.
+        control: of the sandbox's own API, kept open: a new client reads every certificate authority there is.
         folder: of ``placement.toml`` and the files beside it.
     """
 
-    url: str
+    control: httpx.Client
     folder: Path
 
     def environment(self, database: str, home: Path) -> dict[str, str]:
@@ -79,15 +79,19 @@ class LivingWorld:
         """Give an IMAP account's messages other UIDs under another UIDVALIDITY."""
         self._post("renumber", {"account": address})
 
+    def thin_out(self, kept_count: int) -> None:
+        """Take all but the newest messages out of every mailbox."""
+        self._post("thin_out", {"kept_count": kept_count})
+
     def calm(self) -> None:
         """End all trouble on the wire."""
-        httpx.delete(f"{self.url}/_sandbox/wire_fault", trust_env=False).raise_for_status()
+        self.control.delete("wire_fault").raise_for_status()
 
     def _get(self, what: str) -> Mapping[str, Any]:
-        return dict(httpx.get(f"{self.url}/_sandbox/{what}", trust_env=False).raise_for_status().json())
+        return dict(self.control.get(what).raise_for_status().json())
 
     def _post(self, what: str, body: Mapping[str, object]) -> None:
-        httpx.post(f"{self.url}/_sandbox/{what}", json=body, trust_env=False, timeout=60).raise_for_status()
+        self.control.post(what, json=body).raise_for_status()
 
 
 @contextmanager
@@ -104,7 +108,9 @@ def run_world(home: Path, world: Path | None = None) -> Iterator[LivingWorld]:
     command += ["--world", str(world)] if world else []
     process = subprocess.Popen(command, env=os.environ.copy())
     try:
-        yield LivingWorld(_wait_for(ports, process), folder)
+        control = f"{_wait_for(ports, process)}/_sandbox"
+        with httpx.Client(base_url=control, trust_env=False, timeout=60) as client:
+            yield LivingWorld(client, folder)
     finally:
         process.terminate()
         process.wait(timeout=_START_SECONDS)

@@ -161,11 +161,12 @@ class GoogleServer:
             if past is None:
                 raise GmailError(404)
             return web.json_response(_past_json(past))
+        parsed = parse(message.raw)
         answer = {
             "id": message.id,
             "threadId": message.id,
             "labelIds": sorted(labels_of(message)),
-            "snippet": text_of(parse(message.raw))[:180],
+            "snippet": text_of(parsed)[:180],
             "sizeEstimate": len(message.raw),
             "historyId": str(message.order),
             "internalDate": str(int(message.received_at.timestamp() * 1000)),
@@ -176,11 +177,11 @@ class GoogleServer:
             case "metadata":
                 wanted = {name.lower() for name in request.query.getall("metadataHeaders", [])}
                 answer["payload"] = {
-                    "mimeType": parse(message.raw).get_content_type(),
+                    "mimeType": parsed.get_content_type(),
                     "headers": _headers(message, wanted),
                 }
             case "full":
-                answer["payload"] = _payload(parse(message.raw), "")
+                answer["payload"] = _payload(parsed, "")
             case "minimal":
                 pass
             case _:

@@ -105,7 +105,7 @@ class _Config(IMAPConfig):
     """pymap's settings that do not come from a command line."""
 
     def __init__(self, context: ssl.SSLContext, token_account: Callable[[str], Account | None]) -> None:
-        self._token_mechanism = TokenMechanism(token_account)
+        token_mechanism = TokenMechanism(token_account)
         super().__init__(
             Namespace(),
             host=None,
@@ -117,6 +117,8 @@ class _Config(IMAPConfig):
             cpu_subsystem=Subsystem.for_asyncio(),
             invalid_user_sleep=0,
         )
+        # pymap would look through every installed package for mechanisms at each connection.
+        self._auth = SASLAuth([*super().tls_auth.server_mechanisms, token_mechanism])
 
     @property
     def backend_capability(self) -> BackendCapability:
@@ -124,7 +126,7 @@ class _Config(IMAPConfig):
 
     @property
     def tls_auth(self) -> SASLAuth:
-        return SASLAuth([*super().tls_auth.server_mechanisms, self._token_mechanism])
+        return self._auth
 
     @property
     def greeting(self) -> bytes:

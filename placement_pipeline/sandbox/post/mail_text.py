@@ -22,7 +22,8 @@ def text_of(message: EmailMessage) -> str:
     """All readable text of a message's parts."""
     texts = []
     for part in message.walk():
-        if part.get_content_maintype() == "text":
+        kind = part.get_content_type()  # parsed anew whenever it is asked for
+        if kind.startswith("text/"):
             text = str(part.get_content())
-            texts.append(text_of_markup(text) if part.get_content_subtype() == "html" else text)
+            texts.append(text_of_markup(text) if kind == "text/html" else text)
     return " ".join(" ".join(texts).split())

@@ -228,6 +228,17 @@ class MailStore:
             raise NoSuchMessageError(f"no message {message_id}")
         self._record("removed", id=message_id, account=address)
 
+    def thin_out(self, kept_count: int) -> int:
+        """Take away all but the newest messages of every account. Returns how many that were."""
+        old = [
+            message
+            for messages in self._messages.values()
+            for message in list(messages.values())[: max(0, len(messages) - kept_count)]
+        ]
+        for message in old:
+            self.remove(message.account, message.id)
+        return len(old)
+
     def keep_sent(self, address: str, message_id: str, raw: bytes, at: datetime) -> StoredMessage:
         """File the Sent copy of a submission, or turn the draft of this id into it.
 

@@ -13,10 +13,12 @@ import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Self
 
+from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.post.arrival import Rejected, Withheld
 from placement_pipeline.sandbox.post.bounces import write_bounce
 from placement_pipeline.sandbox.post.journal import Entry, Journal, JournalError
@@ -66,6 +68,7 @@ class Submission:
         from_address: the address in From.
         recipients: To, Cc and Bcc.
         raw: the message as it left the mailbox, unsigned.
+        token: in its probe header; None where it has none.
         submitted_at: aware UTC.
     """
 
@@ -76,6 +79,7 @@ class Submission:
     from_address: str
     recipients: tuple[str, ...]
     raw: bytes
+    token: str | None
     submitted_at: datetime
 
 
@@ -257,6 +261,7 @@ class PostOffice:
             entry["from_address"],
             tuple(entry["recipients"]),
             raw,
+            BytesHeaderParser().parsebytes(raw).get(TOKEN_HEADER),
             at,
         )
         self.submissions.append(submission)

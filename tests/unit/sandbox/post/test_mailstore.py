@@ -67,3 +67,13 @@ def test_only_an_account_can_be_numbered_anew(open_store: Open) -> None:
     with pytest.raises(NoSuchAccountError):
         store.renumber("nobody@mailhaus.example")
     assert open_store().renumbering_count("nobody@mailhaus.example") == 0
+
+
+def test_mailboxes_that_are_thinned_out_keep_their_newest_messages_over_a_restart(open_store: Open) -> None:
+    store = open_store()
+    ids = [store.add(SEED, b"From: a@b.example\r\n\r\n", "inbox").id for _ in range(5)]
+    assert store.thin_out(2) == 3
+    assert [list(uids(one)) for one in (store, open_store())] == [ids[3:], ids[3:]]
+    assert store.has_had(SEED, ids[0])
+    assert store.thin_out(2) == 0
+    assert store.thin_out(0) == 2
