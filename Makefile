@@ -17,6 +17,9 @@ export DO_NOT_TRACK := 1
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport VIRTUAL_ENV
+# Byte code is kept whatever the environment says: without it each of the tests' many processes compiles all its
+# libraries anew, and what Dagster, dbt and Great Expectations take to start doubles.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup manifest lock wheel test bench bench-full demo ui clean
