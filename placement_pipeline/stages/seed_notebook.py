@@ -6,7 +6,7 @@ thousands of mailboxes costs no more memory than one with ten.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -46,6 +46,7 @@ class TableNotebook(SeedNotebook):
     ) -> None:
         self.senders = senders
         self.doubted_count = 0
+        self._looks = 0
         self._place, self._seed = place, seed
         self._clock = clock
         self._swept_at = swept_at
@@ -90,7 +91,7 @@ class TableNotebook(SeedNotebook):
             ]
             self.doubted_count += len(met) - len(believed)
             rows = [self._row(message, match, mailboxes[match.test_id].sync_mode) for message, match in believed]
-            seed_messages.keep(connection, self._seed.id, rows, self._swept_at)
+            seed_messages.keep(connection, self._seed.id, rows, self._look())
             self._mark_arrived(connection, {match.test_id: message for message, match in believed})
 
     def is_waiting(self) -> bool:
@@ -107,6 +108,11 @@ class TableNotebook(SeedNotebook):
                 connection, self._seed.id, page.tokens, page.references, page.senders, self._late_since
             )
         )
+
+    def _look(self) -> datetime:
+        """When this page was looked at: of two looks of one sweep the later one says where a message lies now."""
+        self._looks += 1
+        return self._swept_at + timedelta(microseconds=self._looks)
 
     def _is_believed(self, message: SeenMessage, match: Match, provider: MailProvider) -> bool:
         """Whether who is named in From sent it, as far as the receiver tells; what came without its header stays."""

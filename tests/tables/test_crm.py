@@ -319,3 +319,19 @@ def test_the_first_copy_by_the_receivers_clock_counts_and_a_later_one_changes_no
         ((probe, *_), *_) = sightings.load_awaited(connection, "gmail-01")
     assert probe.found is not None
     assert probe.found.message_id == "m-1"
+
+
+def test_a_message_that_is_moved_within_one_sweep_lies_where_it_was_seen_last(place: Workplace) -> None:
+    notes = notebook(place)
+    notes.keep([message(9, SYNC, location=Location(folder="inbox"))])
+    # The server numbers it anew in its new folder: another id for the same message.
+    notes.keep(
+        [
+            message(10, SYNC, location=Location(folder="zz-junk")),
+        ]
+    )
+    notes.keep([message(1, SYNC, location=Location(folder="junk"))])
+    with place.engine.connect() as connection:
+        ((probe, *_), *_) = sightings.load_awaited(connection, "gmail-01")
+    assert probe.found is not None
+    assert probe.found.location["folder"] == "junk"
