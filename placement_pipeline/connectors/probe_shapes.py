@@ -4,22 +4,30 @@ What a probe says is rendered before; nothing is added here but the token's head
 """
 
 from datetime import datetime
-from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
+from email.parser import HeaderParser
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
+from placement_pipeline.domain.header_writing import (
+    UnwritableFieldError,
+    check_address,
+    check_text,
+    write_mailbox_field,
+    write_text_field,
+)
+from placement_pipeline.domain.mail_address import fold_address
 from placement_pipeline.domain.message import decode_words
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, is_token
 
-# Lines end with CRLF, and 8-bit bytes are encoded: what we hand over is what can be signed as it is.
-_POLICY = SMTP.clone(cte_type="7bit")
+# Lines end with CRLF, and 8-bit bytes are encoded: what we hand over is what can be signed as it is. The header
+# fields are written by us and folded by nobody else.
+_POLICY = SMTP.clone(cte_type="7bit", refold_source="none")
 
 
 class UnsendableProbeError(ValueError):
-    """The probe cannot be written as a message: a header holds what no header may hold."""
+    """The probe cannot be written as a message: a header would hold what no header may hold, or an address is none."""
 
 
 def build_email(probe: OutgoingProbe, sent_at: datetime) -> EmailMessage:
@@ -30,17 +38,20 @@ def build_email(probe: OutgoingProbe, sent_at: datetime) -> EmailMessage:
         sent_at: aware; the Date header.
 
     Raises:
-        UnsendableProbeError: an address is malformed, or a header field has more than one line.
+        UnsendableProbeError: an address is none that can be sent to, or a header field has more than one line.
     """
-    message = EmailMessage(policy=_POLICY)
     try:
-        message["From"] = Address(probe.from_name, addr_spec=probe.from_address)
-        message["To"] = Address(probe.to_name, addr_spec=probe.to_address)
-        message["Subject"] = probe.subject
-        message[TOKEN_HEADER] = probe.token
-    except (ValueError, MessageError, IndexError) as error:
-        raise UnsendableProbeError(f"a header cannot be written ({type(error).__name__})") from None
-    message["Date"] = format_datetime(sent_at)
+        fields = (
+            write_mailbox_field("From", probe.from_name, probe.from_address),
+            write_mailbox_field("To", probe.to_name, probe.to_address),
+            write_text_field("Subject", probe.subject),
+            write_text_field(TOKEN_HEADER, probe.token),
+            write_text_field("Date", format_datetime(sent_at)),
+        )
+    except UnwritableFieldError as error:
+        raise UnsendableProbeError(f"a header cannot be written: {error}") from None
+    # What a parser has read is written again as it stood.
+    message = HeaderParser(EmailMessage, policy=_POLICY).parsestr("".join(f"{field}\r\n" for field in fields))
     message.set_content(probe.text, cte="quoted-printable")
     if probe.html is not None:
         message.add_alternative(probe.html, subtype="html", cte="quoted-printable")
@@ -52,13 +63,22 @@ def build_draft(probe: OutgoingProbe) -> dict[str, Any]:
 
     JSON and not MIME: a mailbox that never used an X- header before loses it from MIME
     (https://github.com/microsoftgraph/microsoft-graph-docs-contrib/issues/424).
+
+    Raises:
+        UnsendableProbeError: as ``build_email``: what is no header here becomes one at Exchange.
     """
+    try:
+        sender = _recipient(check_text("From", probe.from_name), check_address("From", probe.from_address))
+        seed = _recipient(check_text("To", probe.to_name), check_address("To", probe.to_address))
+        subject = check_text("Subject", probe.subject)
+    except UnwritableFieldError as error:
+        raise UnsendableProbeError(f"a header cannot be written: {error}") from None
     is_html = probe.html is not None
     return {
-        "subject": probe.subject,
+        "subject": subject,
         "body": {"contentType": "html" if is_html else "text", "content": probe.html if is_html else probe.text},
-        "from": _recipient(probe.from_name, probe.from_address),
-        "toRecipients": [_recipient(probe.to_name, probe.to_address)],
+        "from": sender,
+        "toRecipients": [seed],
         "internetMessageHeaders": [{"name": TOKEN_HEADER, "value": probe.token}],
     }
 
@@ -70,8 +90,8 @@ def read_token(value: str | None) -> str | None:
 
 
 def read_author(value: str | None) -> str | None:
-    """The first address of a From header, lower case."""
-    return parseaddr(value or "")[1].lower() or None
+    """The first address of a From header, as addresses are compared."""
+    return fold_address(parseaddr(value or "")[1]) or None
 
 
 def read_subject(value: str | None) -> str | None:

@@ -36,7 +36,7 @@ from placement_pipeline.connectors.microsoft.wire import (
     message_path,
     moment_text,
 )
-from placement_pipeline.connectors.probe_shapes import build_draft, read_token
+from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_draft, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.domain.sends.refusals import RefusalCode
@@ -65,6 +65,8 @@ class GraphSender:
         """As ``mail.Sender.send``."""
         try:
             drafted = await self._wire.send_once("messages.create", "POST", "/messages", build_draft(probe))
+        except UnsendableProbeError as error:
+            return Refused(RefusalCode.MESSAGE_REJECTED, str(error))
         except ReadError as error:
             return _not_begun(error)
         if isinstance(drafted, http.NothingWritten):

@@ -133,6 +133,15 @@ async def test_a_from_address_that_is_not_the_mailboxs_is_refused(doors: Doors) 
     assert outcome.retry_after_seconds is None
 
 
+async def test_an_address_that_no_message_can_name_is_refused_before_any_call(doors: Doors) -> None:
+    before = doors.calls(SEND)
+    outcome = await doors.gmail_sender(ANNA).send(probe_to("jörg@seeds.example", ANNA), no_draft)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.retry_after_seconds) == ("message_rejected", None)
+    assert "plain letters" in outcome.detail
+    assert doors.calls(SEND) == before
+
+
 async def test_a_revoked_grant_stops_before_anything_is_sent(doors: Doors) -> None:
     before = doors.calls(SEND)
     with pytest.raises(SignInError) as caught:

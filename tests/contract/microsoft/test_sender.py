@@ -219,6 +219,15 @@ async def test_a_from_address_that_is_not_the_mailboxs_is_refused(doors: Doors) 
     assert (outcome.code, outcome.stops_mailbox) == ("from_not_allowed", False)
 
 
+async def test_an_address_that_no_message_can_name_is_refused_before_anything_is_drafted(doors: Doors) -> None:
+    before = doors.calls(CREATE)
+    outcome = await doors.graph_sender(MIA).send(probe_to("jörg@seeds.example", MIA), no_draft)
+    assert isinstance(outcome, Refused)
+    assert (outcome.code, outcome.retry_after_seconds) == ("message_rejected", None)
+    assert "plain letters" in outcome.detail
+    assert doors.calls(CREATE) == before
+
+
 async def test_a_mailbox_graph_does_not_know_is_refused_for_good(doors: Doors) -> None:
     outcome = await doors.graph_sender("nobody@globex.example").send(probe_to("m365-01", MIA), no_draft)
     assert isinstance(outcome, Refused)
