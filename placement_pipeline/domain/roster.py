@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from placement_pipeline.domain.mail_address import fold_address
 from placement_pipeline.domain.words import MailProvider, Role, Route, SyncMode
 
 
@@ -115,7 +116,7 @@ def domain_of(address: str) -> str:
 
 def mailbox_id_of(address: str) -> str:
     """Our id of a sending address: ``mb-`` and ten hex digits, the same in every month."""
-    return "mb-" + hashlib.blake2b(address.strip().lower().encode(), digest_size=5).hexdigest()
+    return "mb-" + hashlib.blake2b(fold_address(address).encode(), digest_size=5).hexdigest()
 
 
 def build_roster(users: Sequence[PipedriveUser], mailboxes: Iterable[SyncedMailbox]) -> list[RosterEntry]:
@@ -130,8 +131,8 @@ def build_roster(users: Sequence[PipedriveUser], mailboxes: Iterable[SyncedMailb
         or deactivated are kept, out of the roster, with the reason.
     """
     # A login can come back after its user was deleted; the mailboxes are the living one's.
-    by_email = {_login(user.email): user for user in sorted(users, key=_latest_and_alive)}
-    entries = [_entry(by_email.get(_login(mailbox.user_email)), mailbox) for mailbox in mailboxes]
+    by_email = {fold_address(user.email): user for user in sorted(users, key=_latest_and_alive)}
+    entries = [_entry(by_email.get(fold_address(mailbox.user_email)), mailbox) for mailbox in mailboxes]
     return sorted(entries, key=lambda entry: (entry.rep_name, entry.address))
 
 
@@ -181,10 +182,6 @@ def _why(user: PipedriveUser, count: int, tested: int) -> str:
             f"{tested} of {count} mailboxes {'is' if tested == 1 else 'are'} tested: {rest} not synced with Pipedrive."
         )
     return "Their mailbox is tested." if count == 1 else f"All {count} mailboxes are tested."
-
-
-def _login(email: str) -> str:
-    return email.strip().lower()
 
 
 def _latest_and_alive(user: PipedriveUser) -> tuple[bool, bool, int]:

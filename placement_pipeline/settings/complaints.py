@@ -8,7 +8,6 @@ from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentE
 
 _FORMS = {
     "id": "small letters, digits and hyphens, as in gmail-01",
-    "address": "one plain mail address",
     **{f"{name}_zone": "a zone's name, or nothing to leave the list out" for name in ("dbl", "surbl", "uribl", "zen")},
 }
 

@@ -1,11 +1,13 @@
-"""What settings are made of: a section, a duration, a file."""
+"""What settings are made of: a section, a duration, a mail address, a file."""
 
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from placement_pipeline.domain.mail_address import NoMailAddressError, read_address
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -24,6 +26,17 @@ def parse_duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+def parse_address(value: str) -> str:
+    """Read a mail address; the value itself is not shown, for no address stands in a message."""
+    try:
+        return read_address(value)
+    except NoMailAddressError as error:
+        raise ValueError(f"this is no mail address that can be used: {error}; write one plain mail address") from None
+
+
+MailAddress = Annotated[str, AfterValidator(parse_address)]
 
 
 class BesideItsFile:

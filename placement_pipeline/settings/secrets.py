@@ -4,6 +4,7 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
+from placement_pipeline.domain.mail_address import fold_address
 from placement_pipeline.settings.fields import FilePath, Section
 
 
@@ -49,6 +50,11 @@ class Secrets(Section):
     spamhaus_key: SecretStr | None = None
     mailboxes: dict[str, MailboxSecret] = Field(default_factory=dict)
     seeds: dict[str, SeedSecret] = Field(default_factory=dict)
+
+    @field_validator("mailboxes")
+    @classmethod
+    def _named_as_the_roster_names_them(cls, value: dict[str, MailboxSecret]) -> dict[str, MailboxSecret]:
+        return {fold_address(address): secret for address, secret in value.items()}
 
     @field_validator("spamhaus_key")
     @classmethod

@@ -10,7 +10,7 @@ from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.words import MailProvider, Placement
-from placement_pipeline.settings.fields import Duration, FilePath, Section
+from placement_pipeline.settings.fields import Duration, FilePath, MailAddress, Section
 
 
 class Business(Section):
@@ -191,7 +191,7 @@ class Template(Section):
 class ControlMailbox(Section):
     """A mailbox known to be good that is tested in every month's run."""
 
-    address: str
+    address: MailAddress
     provider: MailProvider
     name: str = "Control"
     signature_file: FilePath | None = None

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.words import ProviderFamily
-from placement_pipeline.settings.fields import Section
+from placement_pipeline.settings.fields import MailAddress, Section
 
 _LOG_FAMILIES = {
     "message_trace": ProviderFamily.MICROSOFT365,
@@ -34,7 +34,7 @@ class Seed(Section):
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
-    address: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    address: MailAddress
     family: ProviderFamily
     contact: Contact
     imap_host: str | None = None

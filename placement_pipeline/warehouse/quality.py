@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from placement_pipeline.domain.findings import REASONS
 from placement_pipeline.domain.seeds.landing import SWEPT
 from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
+from placement_pipeline.domain.mail_address import ADDRESS
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import (
     CheckStatus,
@@ -101,7 +102,7 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
     "rep_roster": (
         Rule("has_a_mailbox", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
         Rule("addresses_are_unique", "ExpectCompoundColumnsToBeUnique", {"column_list": ["roster_month", "address"]}),
-        _matches("addresses_are_addresses", "address", r"^[^@\s]+@[^@\s]+\.[^@\s]+$"),
+        _matches("addresses_are_addresses", "address", ADDRESS),
         _within("providers_are_known", "provider", MailProvider),
         _within("sync_modes_are_known", "sync_mode", SyncMode),
         _within("routes_are_known", "route", Route),

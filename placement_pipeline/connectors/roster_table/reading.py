@@ -5,7 +5,6 @@ Columns: ``user_email``, ``address``, ``provider``, ``sync`` (these are needed),
 else they may be called, and what may stand in them, is in ``words``.
 """
 
-import re
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.roster_table.cells import TableLine, read_table
 from placement_pipeline.connectors.roster_table.words import NEEDED, Header, is_header, read_columns, read_word
+from placement_pipeline.domain.mail_address import NoMailAddressError, read_address
 from placement_pipeline.domain.roster import SyncedMailbox
 from placement_pipeline.domain.words import MailProvider, Route, SyncMode
 
@@ -85,10 +85,15 @@ class _Fields:
 
     def address(self, name: str) -> str:
         value = self._values[name]
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
-            said = "is no mail address" if value else "is empty"
-            raise InputError(f"{self.place}: {self._header.label(name)} {said}; write it as name@domain")
-        return value.lower()
+        if not value:
+            raise InputError(f"{self.place}: {self._header.label(name)} is empty; write it as name@domain")
+        try:
+            return read_address(value).lower()
+        except NoMailAddressError as error:
+            raise InputError(
+                f"{self.place}: {self._header.label(name)} is no mail address that can be used: {error}; "
+                "write it as name@domain"
+            ) from None
 
     def word(self, words: type[_Word], name: str) -> _Word:
         return read_word(words, self._values[name], self._header.label(name), self.place)

@@ -34,6 +34,9 @@ def test_a_rep_may_have_several_mailboxes_and_the_login_need_not_be_one_of_them(
 def test_logins_are_joined_whatever_their_case_and_blanks() -> None:
     (entry,) = build_roster([replace(ANNA, email=" Anna@ACME.example ")], [mailbox("anna@acme.example", "a@b.example")])
     assert (entry.rep_id_pipedrive, entry.rep_name, entry.role) == (7, "Anna Berg", Role.REP)
+    line = mailbox("anna@xn--bcher-kva.example", "a@b.example")
+    (entry,) = build_roster([replace(ANNA, email="anna@bücher.example")], [line])
+    assert entry.rep_id_pipedrive == 7
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,15 @@ def test_a_secrets_file_that_is_not_there_names_the_variable(config: Path, monke
     assert "PLACEMENT_SECRETS_FILE must name a TOML file" in complaint(config)
 
 
+def test_a_mailboxs_secret_is_found_by_its_address_however_that_is_spelt(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = config.parent / "secrets.toml"
+    secrets.write_text(f'mailboxes."Anna@BÜCHER.example".refresh_token = "{SECRET}"', encoding="utf-8")
+    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(secrets))
+    assert list(load_settings(config).secrets.mailboxes) == ["anna@xn--bcher-kva.example"]
+
+
 def test_secrets_are_never_printed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (config.parent / "secrets.toml").write_text(f"notify_urls = ['slack://{SECRET}']", encoding="utf-8")
     monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(config.parent / "secrets.toml"))

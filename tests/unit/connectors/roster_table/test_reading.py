@@ -285,6 +285,27 @@ def test_a_mistake_is_one_line_that_names_file_and_line_and_the_remedy(tmp_path:
     assert complaint(tmp_path, text).startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("mailto:anna@acme.example", "it begins with mailto:"),
+        (
+            "\u200bben@acme.example",
+            "it holds a character that cannot be seen, such as a zero-width space, so type it anew",
+        ),
+        ("cia@acme.example.", "it ends with a dot"),
+    ],
+)
+def test_what_was_pasted_along_with_an_address_is_refused_at_its_place(
+    tmp_path: Path, address: str, reason: str
+) -> None:
+    says = f": address is no mail address that can be used: {reason}; write it as name@domain"
+    line = ANNA.replace(",anna@acme.example", f",{address}", 1)
+    assert complaint(tmp_path, HEADER + BO + line) == f"mailboxes.csv:3{says}"
+    workbook = write_workbook(tmp_path, {"Reps": rows_of(HEADER + BO + line)})
+    assert complaint_on(workbook) == f"mailboxes.xlsx (Reps):3{says}"
+
+
 def test_one_bad_line_stops_the_whole_read_and_the_others_are_counted(tmp_path: Path) -> None:
     bad = [ANNA.replace("anna@", f"{name}@").replace("google", "yahoo") for name in ("x", "y", "z")]
     first = "mailboxes.csv:3: provider 'yahoo' is not known; write one of google, microsoft365"
