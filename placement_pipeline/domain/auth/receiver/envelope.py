@@ -59,8 +59,13 @@ def read_envelope(
     )
 
 
-def _addresses(own: OwnPart, said: Iterable[MethodResult]) -> Iterator[IpAddress]:
-    """What the receiver judged by comes first: behind a gateway that is not the host it spoke to."""
+def _addresses(own: OwnPart, said: Sequence[MethodResult]) -> Iterator[IpAddress]:
+    """What the receiver judged by comes first: behind a gateway that is not the host it spoke to.
+
+    Where all it names is a gateway of its own, who sent the message is not said.
+    """
+    if any(one.is_of_gateway for one in said):
+        return
     texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
     texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]
     for text in (*texts, own.report.client_ip):

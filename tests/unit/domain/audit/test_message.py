@@ -52,6 +52,22 @@ async def test_where_the_receiver_wrote_no_verdict_its_envelope_is_evaluated() -
     assert codes(await audit(line + SIGNED))["spf"] == "spf_delivery_unknown"
 
 
+@pytest.mark.parametrize("method", ["gateway.spf", "spf"])
+async def test_behind_an_inbound_gateway_spf_is_what_gmail_wrote_and_the_gateway_is_no_client(method: str) -> None:
+    header = (
+        "Return-Path: <a@acme.example>\r\n"
+        "Received: from gw1.filter.example (gw1.filter.example. [203.0.113.9]) by mx.google.com with ESMTPS; d\r\n"
+        f"Authentication-Results: mx.google.com; {method}=%s (google.com: domain seeds.example configured 203.0.113.9 "
+        "as internal address) smtp.mailfrom=a@acme.example smtp.remote-ip=203.0.113.9 policy.d=seeds.example\r\n"
+    )
+    audited = await audit((header % "pass").encode() + mail())
+    assert codes(audited)["spf"] == "spf_pass_aligned"
+    assert codes(audited)["dmarc"] != "dmarc_fail"
+    assert audited.client_ip is None, "the gateway did not send it"
+    unnamed = (header % "pass").replace("smtp.mailfrom=a@acme.example ", "").encode() + mail()
+    assert codes(await audit(unnamed))["spf"] == "spf_delivery_unknown", "and is not judged in the client's place"
+
+
 async def test_an_evaluation_a_receiver_may_see_otherwise_leaves_spf_unknown() -> None:
     # RFC 7208 section 5.5: a ptr whose name is not answered does not match, and -all then fails.
     audited = await audit(SIGNED, DeliveryEnvelope(ip_address("203.0.113.1"), "a@reverse.example"))

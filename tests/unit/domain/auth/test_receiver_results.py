@@ -44,6 +44,24 @@ from placement_pipeline.domain.auth.receiver.results import read_arc_results, re
             "mx.m.example",
             ["spf=pass"],
         ),
+        (
+            "mta1.yahoo.example; dkim=dkim_pass header.i=@acme.example header.s=k1; spf=pass smtp.mailfrom=a.example; "
+            "dmarc=success(p=REJECT) header.from=acme.example;",
+            "mta1.yahoo.example",
+            ["dkim=pass", "spf=pass", "dmarc=pass"],
+        ),
+        (
+            "mx.m.example; dkim=perm_fail; dkim=dkim_temp_fail; spf=spf_softfail; spf=soft_fail; dmarc=dmarc_fail",
+            "mx.m.example",
+            ["dkim=fail", "dkim=temperror", "spf=softfail", "spf=softfail", "dmarc=fail"],
+        ),
+        ("mx.m.example; dkim=spf_pass; dkim=all_good", "mx.m.example", ["dkim=spf_pass", "dkim=all_good"]),
+        (
+            "mx.google.com; gateway.spf=pass (google.com: domain s.example configured 203.0.113.9 as internal address) "
+            "smtp.mailfrom=a@b.example smtp.remote-ip=203.0.113.9 policy.d=seed.example; gateway.other=pass",
+            "mx.google.com",
+            ["spf=pass"],
+        ),
         ("", "", []),
         (";", "", []),
         ("(only a comment", "", []),
