@@ -4,11 +4,10 @@ For judging SPF where the receiver wrote no verdict. Nothing that came with the 
 read, and hops inside the receiver are skipped. No local part of an address is kept.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from placement_pipeline.domain.auth.receiver.own_results import OwnPart, find_own_part
+from placement_pipeline.domain.auth.receiver.own_results import SENDER_IP, OwnPart, find_own_part
 from placement_pipeline.domain.auth.receiver.received_lines import is_inner_address, read_ip_address
 from placement_pipeline.domain.auth.receiver.results import MethodResult
 from placement_pipeline.domain.auth.receiver.verdict import mail_from_domain
@@ -16,8 +15,6 @@ from placement_pipeline.domain.message import HeaderField, domain_of_address
 from placement_pipeline.domain.names import IpAddress, is_dns_name, normalize_domain
 from placement_pipeline.domain.words import ProviderFamily
 
-# Exchange Online says the client's address in a comment of its SPF result.
-_SENDER_IP = re.compile(r"\(sender IP is ([0-9A-Fa-f:.]{2,45})\)")
 _CLIENT_IP = ("client-ip", "smtp.remote-ip", "smtp.client-ip", "policy.iprev")
 _HELO = ("helo", "smtp.helo")
 
@@ -67,7 +64,7 @@ def _addresses(own: OwnPart, said: Sequence[MethodResult]) -> Iterator[IpAddress
     if any(one.is_of_gateway for one in said):
         return
     texts = [text for one in said for name in _CLIENT_IP if (text := one.properties.get(name, ""))]
-    texts += [found[1] for one in own.fields for found in _SENDER_IP.finditer(one.value)]
+    texts += [found[1] for one in own.fields for found in SENDER_IP.finditer(one.value)]
     for text in (*texts, own.report.client_ip):
         if (address := read_ip_address(text)) is not None:
             yield address

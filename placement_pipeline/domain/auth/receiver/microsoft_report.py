@@ -1,8 +1,7 @@
 """What Exchange Online and Outlook.com write about their filtering, and what their codes mean.
 
-Only the reading and the meanings. Exchange takes fields of these names off what comes in
-or renames it, so at a Microsoft mailbox they are Microsoft's own; two of one name that
-differ mean that one of them is not. Elsewhere they are a left-over of the sender's side.
+Only the reading and the meanings. Which of these fields are Microsoft's own belongs to
+``own_results``: they may come with a message as well, left over or forged.
 
 Documented: X-Forefront-Antispam-Report, X-Microsoft-Antispam and composite authentication
 (https://learn.microsoft.com/defender-office-365/message-headers-eop-mdo). Not documented:
@@ -15,6 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from placement_pipeline.domain.message import HeaderField
+
+REPORT_FIELDS = frozenset(
+    {"x-forefront-antispam-report", "x-microsoft-antispam", "x-microsoft-antispam-mailbox-delivery"}
+)
+ORGANIZATION_FIELDS = "x-ms-exchange-organization-"
+"""How the names of fields begin that Exchange takes off what comes in and off what goes out (its header firewall)."""
 
 _BYPASSING_SFV: Mapping[str, str] = {
     "SKA": "sender on an allow list of the anti-spam policy",
@@ -103,17 +108,20 @@ class MicrosoftReport:
     client_ip: str = ""
     helo: str = ""
 
+    @property
+    def is_voiding(self) -> bool:
+        """Whether the placement says nothing about the sender, because no filter decided it."""
+        return bool(self.bypass or self.user_rule)
+
 
 def read_microsoft_report(fields: Sequence[HeaderField]) -> MicrosoftReport:
-    """Read Microsoft's own fields of a message that lies in a Microsoft mailbox. Never raises."""
-    report = _pairs(_single(fields, "x-forefront-antispam-report"))
-    mailbox = _pairs(_single(fields, "x-microsoft-antispam-mailbox-delivery"))
-    bulk = _pairs(_single(fields, "x-microsoft-antispam"))
-    scl = (
-        _level(report.get("SCL", "")) if "SCL" in report else _level(_single(fields, "x-ms-exchange-organization-scl"))
-    )
+    """Read fields that are Microsoft's own, of each name the first. Never raises."""
+    report = _pairs(_first(fields, "x-forefront-antispam-report"))
+    mailbox = _pairs(_first(fields, "x-microsoft-antispam-mailbox-delivery"))
+    bulk = _pairs(_first(fields, "x-microsoft-antispam"))
+    scl = _level(report["SCL"] if "SCL" in report else _first(fields, f"{ORGANIZATION_FIELDS}scl"))
     reasons = [
-        *_filter_bypasses(report, scl, _single(fields, "x-ms-exchange-organization-authas")),
+        *_filter_bypasses(report, scl, _first(fields, f"{ORGANIZATION_FIELDS}authas")),
         *_list_decisions(mailbox),
     ]
     return MicrosoftReport(
@@ -174,9 +182,8 @@ def _user_rule(mailbox: Mapping[str, str]) -> str:
     return "dest:C, a folder of the user's" if mailbox.get("DEST", "").upper() == "C" else ""
 
 
-def _single(fields: Sequence[HeaderField], name: str) -> str:
-    values = {one.value for one in fields if one.name == name}
-    return values.pop().strip() if len(values) == 1 else ""
+def _first(fields: Sequence[HeaderField], name: str) -> str:
+    return next((one.value.strip() for one in fields if one.name == name), "")
 
 
 def _pairs(report: str) -> dict[str, str]:

@@ -1,13 +1,20 @@
-"""The receiver's own results: which Authentication-Results of a header count, and which do not.
+"""The receiver's own results: which Authentication-Results and filter reports of a header count, and which do not.
 
 Where they may stand is in ``territory``, what one field says in ``results``;
 what they come to is in ``verdict``.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
-from placement_pipeline.domain.auth.receiver.microsoft_report import MicrosoftReport, read_microsoft_report
+from placement_pipeline.domain.auth.receiver.microsoft_report import (
+    ORGANIZATION_FIELDS,
+    REPORT_FIELDS,
+    MicrosoftReport,
+    read_microsoft_report,
+)
 from placement_pipeline.domain.auth.receiver.received_lines import read_ip_address
 from placement_pipeline.domain.auth.receiver.results import (
     AuthResults,
@@ -29,6 +36,10 @@ from placement_pipeline.domain.words import ProviderFamily, ProviderGroup
 
 _FIELD, _ARC_FIELD, _SPF_FIELD = "authentication-results", "arc-authentication-results", "received-spf"
 _GOOGLE = "mx.google.com"
+SENDER_IP = re.compile(r"\(sender IP is ([0-9A-Fa-f:.]{2,45})\)")
+"""The client's address, in a comment of Exchange Online's SPF result."""
+# What Exchange calls the client of mail that never left it.
+_NO_CLIENT = "255.255.255.255"
 # Receivers write one to six.
 _MAX_FIELDS = 50
 
@@ -80,7 +91,7 @@ def find_own_part(
     own = tuple(_own_fields(territory, group, trusted, is_known=family is not None))
     if not own and group is ProviderGroup.GMAIL and trusted in ("", _GOOGLE):
         own = tuple(_own_arc_field(territory))
-    report = read_microsoft_report(fields) if group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
+    report = _own_report(fields, territory, own) if group is ProviderGroup.MICROSOFT365 else MicrosoftReport()
     return OwnPart(group, territory, own, tuple(_own_received_spf(territory, own)), report)
 
 
@@ -139,6 +150,43 @@ def _own_arc_field(territory: Territory) -> Iterator[OwnField]:
     found = read_arc_results(topmost.value) if topmost is not None else None
     if topmost is not None and found is not None and found[1].authserv_id == _GOOGLE:
         yield OwnField(topmost.value, found[1])
+
+
+def _own_report(fields: Sequence[HeaderField], territory: Territory, own: Sequence[OwnField]) -> MicrosoftReport:
+    """What Microsoft's filter wrote; nothing that may have come with the message makes a probe void.
+
+    Above the entrance it is Microsoft's by its place, and right below where the results stand there too. Else
+    Exchange has appended it to the header (https://github.com/emersion/go-message/issues/144 shows one), below all
+    that came with the message. There it counts if it names the address the message came from; to void anything, it
+    has to stand below fields that Exchange lets nobody else write.
+    """
+    writes_above = any(one.name == _FIELD for one in territory.above)
+    placed = territory.above if writes_above else (*territory.above, *territory.below)
+    if any(one.name in REPORT_FIELDS or one.name.startswith(ORGANIZATION_FIELDS) for one in placed):
+        report = read_microsoft_report(placed)
+        return MicrosoftReport() if report.is_voiding and _is_contradicted(placed) else report
+    appended = list(dropwhile(lambda one: not one.name.startswith(ORGANIZATION_FIELDS), fields))
+    for part, is_proven in ((appended, True), (fields, False)):
+        report = read_microsoft_report(part[::-1])
+        if _names_client(report, territory, own):
+            return report if is_proven or not report.is_voiding else MicrosoftReport()
+    return MicrosoftReport()
+
+
+def _is_contradicted(fields: Sequence[HeaderField]) -> bool:
+    """Whether two fields of a report's names say different things: one of them came with the message."""
+    said = {(one.name, one.value) for one in fields if one.name in REPORT_FIELDS}
+    return len(said) > len({name for name, _ in said})
+
+
+def _names_client(report: MicrosoftReport, territory: Territory, own: Sequence[OwnField]) -> bool:
+    """Whether a report is about the hand-over that the receiver's other lines tell of."""
+    client = read_ip_address(report.client_ip)
+    entrance = territory.entrance.address if territory.entrance is not None else None
+    if entrance is None and report.client_ip == _NO_CLIENT:
+        return True
+    named = [read_ip_address(found[1]) for one in own for found in SENDER_IP.finditer(one.value)]
+    return client is not None and client in (entrance, *named)
 
 
 def _own_received_spf(territory: Territory, own: Sequence[OwnField]) -> Iterator[MethodResult]:

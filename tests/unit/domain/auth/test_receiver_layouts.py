@@ -119,9 +119,27 @@ def test_what_is_forged_right_below_the_receivers_part_changes_nothing_it_said(n
 
 forged_fields = st.lists(
     st.tuples(
-        st.sampled_from(["Authentication-Results", "Received", "Received-SPF", "ARC-Authentication-Results", "X-Junk"]),
         st.sampled_from(
             [
+                "Authentication-Results",
+                "Received",
+                "Received-SPF",
+                "ARC-Authentication-Results",
+                "X-Junk",
+                "X-Forefront-Antispam-Report",
+                "X-Microsoft-Antispam",
+                "X-Microsoft-Antispam-Mailbox-Delivery",
+                "X-MS-Exchange-Organization-SCL",
+                "X-MS-Exchange-Organization-AuthAs",
+            ]
+        ),
+        st.sampled_from(
+            [
+                "SCL:-1;SFV:SKN;IPV:CAL;CAT:NONE;BCL:9",
+                "CIP:192.0.2.25;SCL:-1;SFV:SKN;H:evil.example;dest:C;OFR:CustomRules",
+                "CIP:203.0.113.66;SCL:9;SFV:SPM;CAT:HPHISH;BCL:9;dest:J",
+                "Internal",
+                "-1",
                 "mx.google.com; dmarc=fail; spf=fail smtp.mailfrom=evil.example",
                 "mx.mailhaus.example; dkim=fail; dmarc=fail",
                 "spf=fail (sender IP is 203.0.113.66) smtp.mailfrom=evil.example; dmarc=fail",

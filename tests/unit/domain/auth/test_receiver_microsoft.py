@@ -11,6 +11,7 @@ from placement_pipeline.domain.words import ProviderFamily
 
 MICROSOFT = ProviderFamily.MICROSOFT365
 REPORT = "CIP:192.0.2.25;CTRY:US;LANG:en;SCL:1;SRV:;IPV:NLI;SFV:NSPM;H:out.acme.example;PTR:x;CAT:NONE;SFS:(1);DIR:INB;"
+FORGED = REPORT.replace("SFV:NSPM", "SFV:SKN").replace("SCL:1", "SCL:-1")
 MAILBOX = "abwl:0;wl:0;pcwl:0;kl:0;dwl:0;dkl:0;rwl:0;ucf:0;jmr:0;ex:0;auth:1;dest:I;OFR:SpamFilterPass;ENG:(1)(2);"
 
 
@@ -123,11 +124,86 @@ def test_the_organisations_level_stands_in_for_a_report_without_one() -> None:
     assert verdict("SFV:NSPM;SCL:high").scl is None
 
 
-def test_two_fields_of_one_name_that_differ_say_nothing_and_untrusted_ones_are_not_read() -> None:
-    twice = verdict(REPORT.replace("SFV:NSPM", "SFV:SKN"), more=f"X-Forefront-Antispam-Report: {REPORT}\r\n")
+def test_two_fields_of_one_name_that_differ_void_nothing_and_untrusted_ones_are_not_read() -> None:
+    twice = verdict(FORGED, more=f"X-Forefront-Antispam-Report: {REPORT}\r\n")
     assert (twice.sfv, twice.bypass) == ("", "")
     untrusted = "X-Forefront-Antispam-Report-Untrusted: SFV:SKN;SCL:-1\r\n"
     assert verdict(more=untrusted) == verdict()
+
+
+# As Exchange writes it: results above the entrance, the report at the end, with what is its own alone before it.
+HANDED_OVER = """\
+Received: from DB1.eurprd02.prod.outlook.com (2603:10a6:10:2e4::1) by DB9.eurprd02.prod.outlook.com with HTTPS; d
+Authentication-Results: spf=pass (sender IP is 192.0.2.25) smtp.mailfrom=acme.example; dkim=pass;dmarc=pass
+Received: from out.acme.example (192.0.2.25) by DB1PEPF.mail.protection.outlook.com (10.167.242.36); d
+"""
+WRITTEN = "DKIM-Signature: v=1; d=acme.example\nFrom: a@acme.example\nTo: s@seed.example\nSubject: Hi\n"
+APPENDED = f"""\
+Return-Path: a@acme.example
+X-MS-Exchange-Organization-AuthAs: Anonymous
+X-MS-Exchange-Organization-SCL: 1
+X-Microsoft-Antispam: BCL:2;
+X-Forefront-Antispam-Report: {REPORT}
+X-Microsoft-Antispam-Mailbox-Delivery: {MAILBOX}
+MIME-Version: 1.0
+"""
+FORGERIES = (
+    f"X-Forefront-Antispam-Report: {FORGED}\n",
+    "X-Forefront-Antispam-Report: SFV:SKN;SCL:-1\n",
+    "X-Forefront-Antispam-Report: CIP:203.0.113.66;SFV:SPM;SCL:9;CAT:PHSH\n",
+    "X-Microsoft-Antispam: BCL:9;\n",
+    "X-Microsoft-Antispam-Mailbox-Delivery: dest:C;OFR:CustomRules\n",
+    "X-Microsoft-Antispam-Mailbox-Delivery: wl:1;dest:I\n",
+    "X-MS-Exchange-Organization-AuthAs: Internal\n",
+    "X-MS-Exchange-Organization-SCL: -1\n",
+)
+
+
+def read(text: str) -> ReceiverVerdict:
+    return read_verdict(read_header(text.encode()), MICROSOFT)
+
+
+def test_the_report_is_read_where_exchange_appends_it() -> None:
+    found = read(HANDED_OVER + WRITTEN + APPENDED)
+    assert (found.scl, found.bcl, found.sfv, found.destination, found.bypass) == (1, 2, "NSPM", "I", "")
+    skipped = APPENDED.replace(REPORT, FORGED)
+    assert "SFV:SKN" in read(HANDED_OVER + WRITTEN + skipped).bypass, "a rule of the receiver's own skips the filter"
+    trusted = APPENDED.replace("wl:0", "wl:1").replace("OFR:SpamFilterPass", "")
+    assert "safe senders" in read(HANDED_OVER + WRITTEN + trusted).bypass
+
+
+@pytest.mark.parametrize("forged", FORGERIES)
+def test_a_forged_report_beside_the_real_one_does_not_hide_it(forged: str) -> None:
+    block = APPENDED.replace("MIME-Version: 1.0\n", "")
+    above = HANDED_OVER.replace("Received: from out", f"{block}Received: from out")
+    below = HANDED_OVER.replace("Authentication-Results", "X-Was") + f"Authentication-Results: spf=pass\n{block}"
+    for own, end in ((HANDED_OVER, APPENDED), (above, ""), (below, "")):
+        real = read(own + WRITTEN + end)
+        assert (real.sfv, real.bcl) == ("NSPM", 2)
+        for message in (forged + WRITTEN, WRITTEN.replace("To:", f"{forged}To:"), WRITTEN + forged):
+            assert read(own + message + end) == real
+
+
+@pytest.mark.parametrize("forged", FORGERIES)
+def test_a_forged_report_alone_says_nothing(forged: str) -> None:
+    nothing = read(HANDED_OVER + WRITTEN)
+    assert nothing.sfv == nothing.bypass == nothing.user_rule == ""
+    for message in (forged + WRITTEN, WRITTEN.replace("To:", f"{forged}To:"), WRITTEN + forged, WRITTEN + 2 * forged):
+        assert read(HANDED_OVER + message) == nothing
+
+
+def test_a_report_among_the_authors_fields_counts_where_it_names_the_client_and_voids_nothing() -> None:
+    saved = WRITTEN + f"X-Forefront-Antispam-Report: {REPORT}\n"
+    assert read(HANDED_OVER + saved).sfv == "NSPM"
+    assert read(HANDED_OVER.replace("192.0.2.25", "192.0.2.26") + saved).sfv == ""
+    assert read(HANDED_OVER + saved.replace("CIP:192.0.2.25;", "")).sfv == ""
+
+
+def test_mail_inside_the_organisation_names_no_client() -> None:
+    inside = HANDED_OVER.partition("Authentication-Results")[0]
+    appended = APPENDED.replace("CIP:192.0.2.25", "CIP:255.255.255.255").replace("SFV:NSPM", "SFV:SKI")
+    assert "mail inside the organisation" in read(inside + WRITTEN + appended).bypass
+    assert read(HANDED_OVER + WRITTEN + appended).bypass == ""
 
 
 @pytest.mark.parametrize("family", [ProviderFamily.GMAIL, ProviderFamily.REGIONAL])
