@@ -22,8 +22,8 @@ _HEADER_BYTES = 512 * 1024
 _FIELD_CHARS = 64 * 1024
 _DATE_CHARS = 80
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
-# RFC 5322 section 4.4: old syntax allows space around the dots of a domain, and a route before the address.
-_SPACED_DOT = re.compile(r"[ \t]?\.[ \t]?")
+# RFC 5322 section 4.4: old syntax allows blanks around the dots of a domain, and a route before the address.
+_SPACED_DOT = re.compile(r" ?\. ?")
 _ROUTE = re.compile(r"<[ \t]{0,9}@[^<>:]{0,1000}:")
 
 
@@ -143,7 +143,7 @@ def _address_domains(text: str) -> Iterator[str]:
         bracketed = [piece.partition(">")[0] for piece in bare.split("<")[1:]]
         for address in bracketed or [bare.rpartition(":")[2]]:
             local, at, domain = address.rpartition("@")
-            name = normalize_domain(_SPACED_DOT.sub(".", domain.strip()))
+            name = normalize_domain(_SPACED_DOT.sub(".", " ".join(domain.split())))
             if at and local.strip() and is_dns_name(name):
                 yield name
 
