@@ -17,6 +17,9 @@ from placement_pipeline.domain.names import is_same_organization, normalize_doma
 _MAX_ADDRESS = 8000
 _MAX_WORDS = 300
 _MAX_WRAPPERS = 4
+# https://url.spec.whatwg.org: what is taken off the ends, and what no host has; a colon stands in IPv6 addresses.
+_OFF_THE_ENDS = "".join(map(chr, range(0x21))) + "\u00a0"
+_NO_HOST = re.compile(r"[\x00-\x20\x7f#%/<>?@\[\\\]^|]")
 
 _INNER_ADDRESS = re.compile(r"https?(?:%3A|:)", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -75,7 +78,7 @@ def split_address(address: str) -> tuple[str, str] | None:
     text = address
     for _ in range(_MAX_WRAPPERS):
         # As browsers read addresses: no line ends and tabs within, and either slash.
-        text = re.sub(r"[\t\r\n]", "", text.strip()[:_MAX_ADDRESS])
+        text = re.sub(r"[\t\r\n]", "", text.strip(_OFF_THE_ENDS)[:_MAX_ADDRESS])
         parts = _split(text)
         if parts is None:
             return None
@@ -192,9 +195,10 @@ def _split(text: str) -> SplitResult | None:
 
 def _host(parts: SplitResult) -> str:
     try:
-        return normalize_domain(unquote(parts.hostname or ""))
+        host = normalize_domain(unquote(parts.hostname or ""))
     except ValueError:
         return ""
+    return "" if _NO_HOST.search(host) else host
 
 
 @cache

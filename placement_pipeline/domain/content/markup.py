@@ -43,6 +43,7 @@ _UNSEEN = tuple(
 )
 _DATA_IMAGE = re.compile(r"(\bdata:image/[\w.+-]{1,40};base64,)([A-Za-z0-9+/=\s]+)", re.IGNORECASE)
 _EMPTY_LINES = re.compile(r"\n{3,}")
+_BREAKS_TO_BLANKS = str.maketrans("\n\t", "  ")
 _BREAKING_TAGS = frozenset({
     "address", "article", "blockquote", "br", "center", "div", "dl", "dd", "dt", "footer", "form", "h1", "h2", "h3",
     "h4", "h5", "h6", "header", "hr", "li", "ol", "p", "pre", "section", "table", "tbody", "td", "th", "tr", "ul",
@@ -136,8 +137,8 @@ class HtmlReader(HTMLParser):
 
         A field in a link's address is seen by whoever follows it, one in a picture's by whoever loads it.
         """
-        unquoted = (unquote(value) for value in self._values)
-        return (self.written_text.replace("\n", " "), *self._values, *unquoted)
+        values = [value.translate(_BREAKS_TO_BLANKS) for value in self._values]
+        return (self.written_text.translate(_BREAKS_TO_BLANKS), *values, *map(unquote, values))
 
     def read(self, source: str) -> None:
         """Read a page that has been straightened; it is one line, so that a place in it is one number."""
@@ -303,7 +304,8 @@ def read_html(page: str) -> HtmlReader:
     reader = HtmlReader()
     reader.is_cut = len(text) > MAX_HTML_CHARS
     text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:MAX_HTML_CHARS]))
-    reader.read(_STRAY_BRACKET.sub("&lt;", text).replace("\r", " ").replace("\n", " "))
+    # A tab is white space too, and is taken out of an address as a line end is; a blank would stay.
+    reader.read(re.sub(r"[\r\n]", "\t", _STRAY_BRACKET.sub("&lt;", text)))
     return reader
 
 

@@ -77,6 +77,11 @@ def test_what_the_receivers_side_wrapped_is_read_as_the_sender_wrote_it(
         "tel:+4912345",
         "javascript:alert(1)",
         "https://[bad",
+        "https://links.acme.exam ple/x",
+        "https://links.acme.exam%20ple/x",
+        "https://links.acme.exam%0Aple/x",
+        "https://links.acme.exam\u3000ple/x",
+        "https://links.acme|example/x",
         "https:///x",
         "",
     ],
@@ -96,12 +101,31 @@ def test_an_address_that_leads_nowhere_one_can_tell_is_no_link(address: str) -> 
         ("https://müller.example/", "xn--mller-kva.example"),
         ("https://evil.example:8443/", "evil.example"),
         ("https://192.0.2.1/x", "192.0.2.1"),
+        ("https://[2001:db8::1]/x", "2001:db8::1"),
+        ("\x01 https://evil.example/ \x1f", "evil.example"),
     ],
 )
 def test_a_link_points_where_a_browser_would_go(address: str, host: str) -> None:
     target = split_address(address)
     assert target is not None
     assert target[0] == host
+
+
+@pytest.mark.parametrize("broken", ["\n", "\r\n", "\t", "\r\n\t", "&#10;", "&#x0d;&#x0a;", "&NewLine;", "&Tab;"])
+def test_line_ends_and_tabs_within_an_address_are_taken_out(broken: str) -> None:
+    address = f"ht{broken}tps:/{broken}/links.acme.exam{broken}ple/x{broken}y?z=1{broken}"
+    page = (
+        f'<p>Hi <a{broken if broken[0] != "&" else " "}href="{address}">the{broken}offer</a></p><img src="{address}">'
+    )
+    content = html(page + f'<table background="{address}"></table><area href="{address}">')
+    assert [(link.host, link.rest) for link in content.links] == [("links.acme.example", "/xy?z=1")] * 2
+    assert content.hosts == ("links.acme.example",)
+    assert content.links[0].words == "the offer"
+
+
+def test_a_merge_field_over_two_lines_is_one() -> None:
+    assert html("<p>Hi {{\nfirst_name }}</p>").unfilled_fields == ("{{ first_name }}",)
+    assert html('<img alt="{{\r\nfirst_name }}">').unfilled_fields == ("{{  first_name }}",)
 
 
 def test_addresses_in_plain_text_are_links_and_mail_addresses_are_not() -> None:
