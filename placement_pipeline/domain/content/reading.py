@@ -38,6 +38,7 @@ class Content:
         attachment_bytes: their size, decoded.
         has_text_part: whether there is a plain text part with something in it.
         is_cut: the HTML was longer than is read.
+        unread: why something of it was not read, each reason once; empty where all was.
     """
 
     text_bytes: int = 0
@@ -54,6 +55,7 @@ class Content:
     attachment_bytes: int = 0
     has_text_part: bool = False
     is_cut: bool = False
+    unread: tuple[str, ...] = ()
 
     @property
     def image_bytes(self) -> int:
@@ -104,6 +106,7 @@ def read_content(raw: bytes, signature_html: str = "") -> Content:
         attachment_bytes=sum(part.byte_count for part in files),
         has_text_part=bool(body.text.strip()),
         is_cut=page.is_cut,
+        unread=(*body.unread, *(["it is longer than is read"] if page.is_cut or len(text) < len(body.text) else [])),
     )
 
 

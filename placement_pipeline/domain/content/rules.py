@@ -82,7 +82,9 @@ def signature_weight(content: Content) -> str | None:
 
 
 def audit_content(content: Content, author_domain: str, subject: str) -> list[Finding]:
-    """Findings on a message's content; ``content_ok`` where there is no other.
+    """Findings on a message's content; ``content_ok`` where there is no other and all of it was read.
+
+    Of a message that was not wholly read only what is there is told, and not what it lacks.
 
     Args:
         content: as ``read_content`` read it.
@@ -95,9 +97,10 @@ def audit_content(content: Content, author_domain: str, subject: str) -> list[Fi
         return make_finding(code, SubjectKind.MESSAGE, subject, evidence | more, **names)
 
     findings = []
-    if detail := image_weight(content):
+    is_whole = not content.unread
+    if is_whole and (detail := image_weight(content)):
         findings.append(finding("image_heavy", {"weight": detail}, detail=detail, place=_place(content)))
-    if detail := signature_weight(content):
+    if is_whole and (detail := signature_weight(content)):
         findings.append(finding("signature_heavy", {"weight": detail}, detail=detail))
     if content.pixel_hosts:
         pixels = list(content.pixel_hosts)
@@ -115,8 +118,11 @@ def audit_content(content: Content, author_domain: str, subject: str) -> list[Fi
         findings.append(finding("unfilled_merge_field", {"fields": fields}, fields=", ".join(fields)))
     if content.html_bytes > _CLIPPED_BYTES:
         findings.append(finding("html_clipped", {}, size=f"{content.html_bytes / 1024:.0f} kB"))
-    if content.html_bytes and not content.has_text_part:
+    if is_whole and content.html_bytes and not content.has_text_part:
         findings.append(finding("text_part_missing", {}))
+    if not is_whole:
+        unread = list(content.unread[:_MAX_NAMED])
+        findings.append(finding("content_unknown", {"unread": unread}, detail="; ".join(unread)))
     return findings or [finding("content_ok", {})]
 
 
