@@ -1,7 +1,6 @@
 """A rep's mailbox at Google, as something that is told what could not be delivered (``mail.BounceReader``)."""
 
 import asyncio
-import base64
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from email.policy import compat32
@@ -9,7 +8,7 @@ from email.policy import compat32
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after
-from placement_pipeline.connectors.google.wire import GmailWire, moment_of
+from placement_pipeline.connectors.google.wire import GmailWire, moment_of, raw_of
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.bounces import NOTICE_SENDERS
 
@@ -53,7 +52,7 @@ class GmailBounceReader:
                 message = await self._wire.read(request)
             except NotThereError:  # deleted since it was listed
                 return None
-        return moment_of(message), base64.urlsafe_b64decode(message["raw"])
+        return moment_of(message), raw_of(message)
 
 
 def _is_notice(raw: bytes) -> bool:

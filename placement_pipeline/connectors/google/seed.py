@@ -4,7 +4,6 @@ What a label set means is in ``domain.seeds.landing``.
 """
 
 import asyncio
-import base64
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import told_of_the_seed
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, from_any_of
-from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of
+from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of, raw_of
 from placement_pipeline.connectors.mail import (
     Cursor,
     Location,
@@ -227,7 +226,7 @@ def change_place(location: Location, changes: Mapping[str, bool]) -> Location:
 
 
 def _seen(message: Mapping[str, Any]) -> SeenMessage:
-    raw = base64.urlsafe_b64decode(message["raw"])
+    raw = raw_of(message)
     headers: dict[str, str] = {}
     for field in read_header(raw):
         headers.setdefault(field.name, field.value)

@@ -5,6 +5,7 @@ out twice (measured). So its transport is never used. What the calls are for is 
 ``sender`` and the modules named after their use; what errors mean is in ``errors``.
 """
 
+import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -236,6 +237,12 @@ def header_values(message: Mapping[str, Any]) -> dict[str, str]:
 def moment_of(message: Mapping[str, Any]) -> datetime:
     """When a message came into the mailbox, by Google's clock."""
     return datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)
+
+
+def raw_of(message: Mapping[str, Any]) -> bytes:
+    """A message that was asked for as ``raw``: base64url, with or without the padding (RFC 4648 section 3.2)."""
+    raw: str = message["raw"].rstrip("=")
+    return base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4))
 
 
 def _operation(built: Any) -> str:
