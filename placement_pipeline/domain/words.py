@@ -139,6 +139,7 @@ class Placement(StrEnum):
     FOCUSED = "focused"
     OTHER = "other"
     INBOX = "inbox"  # an IMAP inbox: it has neither tabs nor a focused view
+    UNFAMILIAR = "unfamiliar"  # a provider's folder for what is neither wanted nor spam: web.de's "Unbekannt"
     SPAM = "spam"
     QUARANTINED = "quarantined"
     PENDING = "pending"

@@ -1,7 +1,9 @@
 r"""Which folder of an IMAP mailbox is what: by the attributes of RFC 6154, then by the names providers give.
 
 Names are known as a whole and never by a word in them: "Spam reports 2024" is a user's own
-folder. Case, accents, and whether words are joined by blanks or hyphens make no difference.
+folder. Some providers sort wanted mail too, into folders they make and fill themselves: what
+lies there was put there by a filter, and not by a rule of the seed's user. Case, accents,
+and whether words are joined by blanks or hyphens make no difference.
 """
 
 import re
@@ -163,6 +165,22 @@ _TRASH_NAMES: dict[str, tuple[str, ...]] = {
     "Japanese, Korean": ("ゴミ箱", "削除済みアイテム", "휴지통"),
 }  # fmt: skip
 
+# Where a provider sorts what is no spam, by what it is to the reader; at the top or right below the inbox, so that a
+# user's own "Customers/Social" stays theirs. One with INBOX/ before it is known there alone.
+_SORTED_NAMES: dict[str, tuple[str, ...]] = {
+    # web.de with three-way spam protection, https://hilfe.web.de/email/spam-und-viren/spamschutz-einstellungen.html:
+    # wanted mail is called so, and what is by 26 to 75 % spam goes into a folder between it and Spam.
+    "inbox": ("Freunde & Bekannte", "Freunde und Bekannte"),
+    "unfamiliar": ("Unbekannt", "Unknown"),
+    # inbox.lt and inbox.lv (advertising), https://help.inbox.lt/category/10101/question/10551; Seznam,
+    # https://o-seznam.cz/napoveda/email/prace-se-zpravami; Mailo, https://www.mailo.com/mailo/dyn/mailboxes.php; Zoho,
+    # https://www.zoho.com/mail/help/smart-filters.html; webd.pl; Mail.ru.
+    "promotions": ("Lists", "Hromadné", "Newsletter", "Newsletters", "Promotions"),
+    "social": ("Social",),
+    "updates": ("Notification", "Notifications", "Updates", "INBOX/News", "INBOX/Receipts"),
+    "forums": ("Forums",),
+}
+
 _ARCHIVE_NAMES = ("Archive", "Archives", "Archiv", "Archivio", "Archivo", "Archief", "Arkiv", "Arkisto", "Archiwum")
 
 
@@ -188,8 +206,9 @@ def choose_folders(folders: Iterable[Folder]) -> list[tuple[Folder, Location]]:
     folder with a name that providers give to it.
 
     Returns:
-        Folder and location: ``inbox``, ``junk``, ``trash``, ``archive``, or the folder's own
-        name where a user made it.
+        Folder and location: ``inbox``, ``junk``, ``trash``, ``archive``, a folder the provider
+        sorts wanted mail into (``promotions``, ``social``, ``updates``, ``forums``,
+        ``unfamiliar``), or the folder's own name where a user made it.
     """
     marked = [(folder, {flag.lower() for flag in folder.flags}) for folder in folders]
     marked = [(folder, flags) for folder, flags in marked if not flags & {"\\noselect", "\\nonexistent"}]
@@ -213,9 +232,17 @@ def _use_of(folder: Folder, flags: set[str]) -> str | None:
     for attribute, use in _SPECIAL_USE.items():
         if attribute in flags:
             return use
-    last_part = folder.name.rpartition(folder.delimiter)[2] if folder.delimiter else folder.name
-    use = _KNOWN_NAMES.get(_plain(last_part), "")
+    parts = folder.name.split(folder.delimiter) if folder.delimiter else [folder.name]
+    use = _KNOWN_NAMES.get(_plain(parts[-1]), "") or _sorted_use(parts)
     return None if use == _OWN_MAIL else use
+
+
+def _sorted_use(parts: list[str]) -> str:
+    """What a provider sorts into a folder; empty for any other, and for one further down the tree."""
+    *above, name = map(_plain, parts)
+    if above == [_INBOX]:
+        return _SORTED_USES.get(f"{_INBOX}/{name}") or _SORTED_USES.get(name, "")
+    return "" if above else _SORTED_USES.get(name, "")
 
 
 def _plain(name: str) -> str:
@@ -231,3 +258,5 @@ _KNOWN_NAMES = {
     **{_plain(name): _OWN_MAIL for name in chain.from_iterable(_OWN_MAIL_NAMES.values())},
     **{_plain(name): "junk" for name in chain.from_iterable(_JUNK_NAMES.values())},
 }
+_INBOX = _plain("INBOX")
+_SORTED_USES = {"/".join(map(_plain, name.split("/"))): use for use, names in _SORTED_NAMES.items() for name in names}

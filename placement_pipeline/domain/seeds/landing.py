@@ -16,6 +16,17 @@ _GMAIL_TABS = {
     "CATEGORY_FORUMS": Placement.FORUMS,
 }
 
+# What providers made and fill themselves; nobody's rule moved a message there.
+_IMAP_FOLDERS = {
+    "inbox": Placement.INBOX,
+    "junk": Placement.SPAM,
+    "promotions": Placement.PROMOTIONS,
+    "social": Placement.SOCIAL,
+    "updates": Placement.UPDATES,
+    "forums": Placement.FORUMS,
+    "unfamiliar": Placement.UNFAMILIAR,
+}
+
 RESOLVED = frozenset(
     {
         Placement.PRIMARY,
@@ -26,6 +37,7 @@ RESOLVED = frozenset(
         Placement.FOCUSED,
         Placement.OTHER,
         Placement.INBOX,
+        Placement.UNFAMILIAR,
         Placement.SPAM,
         Placement.QUARANTINED,
         Placement.BOUNCED,
@@ -74,10 +86,8 @@ def land_microsoft(folder: str | None, inference: str | None) -> Placement:
 
 
 def land_imap(folder: str | None) -> Placement:
-    """Placement from the folder an IMAP connector has recognised (``inbox``, ``junk``, else its own name)."""
-    if folder == "junk":
-        return Placement.SPAM
-    return Placement.INBOX if folder == "inbox" else Placement.MOVED_BY_RULE
+    """Placement from the folder an IMAP connector has recognised; any other, under its own name, is a user's."""
+    return _IMAP_FOLDERS.get(folder or "", Placement.MOVED_BY_RULE)
 
 
 def land(

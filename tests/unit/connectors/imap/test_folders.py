@@ -4,6 +4,8 @@ import pytest
 
 from placement_pipeline.connectors.imap.folders import Folder, choose_folders
 from placement_pipeline.connectors.mail import Location
+from placement_pipeline.domain.seeds.landing import RESOLVED, VOID, land_imap
+from placement_pipeline.domain.words import Placement
 
 
 def chosen(*folders: tuple[str, tuple[str, ...]], delimiter: str | None = "/") -> dict[str, Location]:
@@ -46,7 +48,7 @@ def test_junk_without_a_mark_is_known_by_its_name(name: str) -> None:
     "name",
     [
         "Spam reports 2024", "No spam", "Not junk", "Junkers & Co", "Anti-Spam", "Spam/Clients", "Bulk orders",
-        "Bulkmailers", "Unerwünschte Kunden", "Spammy", "Werbung", "Hromadné", "",
+        "Bulkmailers", "Unerwünschte Kunden", "Spammy", "Werbung", "",
     ],
 )  # fmt: skip
 def test_a_folder_that_only_sounds_like_junk_is_a_users_own(name: str) -> None:
@@ -68,6 +70,47 @@ def test_a_folder_that_only_sounds_like_junk_is_a_users_own(name: str) -> None:
 )
 def test_a_folder_is_known_by_the_last_part_of_its_name(name: str, delimiter: str | None, location: Location) -> None:
     assert chosen((name, ()), delimiter=delimiter) == {name: location}
+
+
+@pytest.mark.parametrize(
+    ("name", "location", "placement"),
+    [
+        ("Unbekannt", "unfamiliar", Placement.UNFAMILIAR),
+        ("Unknown", "unfamiliar", Placement.UNFAMILIAR),
+        ("INBOX/Unbekannt", "unfamiliar", Placement.UNFAMILIAR),
+        ("Freunde & Bekannte", "inbox", Placement.INBOX),
+        ("Lists", "promotions", Placement.PROMOTIONS),
+        ("Hromadné", "promotions", Placement.PROMOTIONS),
+        ("newsletters", "promotions", Placement.PROMOTIONS),
+        ("Newsletter", "promotions", Placement.PROMOTIONS),
+        ("INBOX/Newsletters", "promotions", Placement.PROMOTIONS),
+        ("Social", "social", Placement.SOCIAL),
+        ("INBOX/Social", "social", Placement.SOCIAL),
+        ("Notification", "updates", Placement.UPDATES),
+        ("INBOX/News", "updates", Placement.UPDATES),
+        ("INBOX/Receipts", "updates", Placement.UPDATES),
+        ("Forums", "forums", Placement.FORUMS),
+    ],
+)
+def test_a_folder_the_provider_made_and_fills_is_a_placement_that_counts(
+    name: str, location: str, placement: Placement
+) -> None:
+    assert chosen(("INBOX", ()), (name, ()), ("Spam", ()))[name] == Location(folder=location)
+    assert land_imap(location) is placement
+    assert placement in RESOLVED
+    assert placement not in VOID
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Customers/Social", "Social/Clients", "Unbekannte Kunden", "Mailing lists", "News", "Receipts",
+        "INBOX/ToMyself", "INBOX/Customers/Lists", "Social.Old", "Archive 2024/Unbekannt",
+    ],
+)  # fmt: skip
+def test_a_users_own_folder_that_is_called_alike_is_void(name: str) -> None:
+    assert chosen((name, ())) == {name: own(name)}
+    assert land_imap(name) is Placement.MOVED_BY_RULE
 
 
 @pytest.mark.parametrize(
