@@ -16,9 +16,9 @@ import pandas as pd
 from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.findings import REASONS
+from placement_pipeline.domain.mail_address import ADDRESS
 from placement_pipeline.domain.seeds.landing import SWEPT
 from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
-from placement_pipeline.domain.mail_address import ADDRESS
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.words import (
     CheckStatus,
