@@ -382,7 +382,7 @@ async def test_rows_without_headers_are_read_by_themselves_unless_they_are_a_str
     def bare(record: dict[str, Any], selected: frozenset[str]) -> dict[str, Any]:
         return {name: record[name] for name in selected - {"internetMessageHeaders"} if name in record}
 
-    monkeypatch.setattr(graph_delta, "project", bare)
+    monkeypatch.setattr(graph_delta, "select_properties", bare)
     probe = await send(doors, "m365-01")
     notes, reader = watching(probe), doors.graph_seed("m365-01")
     await reader.sweep(SINCE, None, notes)

@@ -15,10 +15,11 @@ from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_draft, build_email
 from placement_pipeline.connectors.roster_table.reading import read_roster_file
 from placement_pipeline.domain.mail_address import ADDRESS, NoMailAddressError, fold_address, read_address
-from placement_pipeline.domain.probe import OutgoingProbe, make_token
+from placement_pipeline.domain.probe import OutgoingProbe
 from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Contact, ControlMailbox, Seed
+from tests.tokens import token_of
 
 GOOD = {
     "anna@acme.example": "anna@acme.example",
@@ -92,7 +93,7 @@ BAD = {
 }  # fmt: skip
 
 
-PROBE = OutgoingProbe(make_token("t", "s"), "anna@acme.example", "Anna", "kim@seeds.example", "Kim", "Hi", "Hi", None)
+PROBE = OutgoingProbe(token_of("t", "s"), "anna@acme.example", "Anna", "kim@seeds.example", "Kim", "Hi", "Hi", None)
 SENT_AT = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 
