@@ -24,6 +24,8 @@ _DATE_CHARS = 80
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
 # RFC 5322 section 4.4: old syntax allows blanks around the dots of a domain, and a route before the address.
 _SPACED_DOT = re.compile(r" ?\. ?")
+# What may end a piece of a header's text; an escaped character ends none.
+_MARK = re.compile(r"\\.|[\"()]", re.S)
 _ROUTE = re.compile(r"<[ \t]{0,9}@[^<>:]{0,1000}:")
 
 
@@ -101,7 +103,7 @@ def strip_comments(text: str) -> str:
     Quoted strings are kept as they are; an unclosed comment ends with the text.
     """
     kept = {_Place.PLAIN, _Place.QUOTED, _Place.QUOTE}
-    pieces = (" " if place is _Place.COMMENT_END else char if place in kept else "" for char, place in _walk(text))
+    pieces = (" " if place is _Place.COMMENT_END else piece if place in kept else "" for piece, place in _walk(text))
     return "".join(pieces)
 
 
@@ -116,13 +118,12 @@ def split_outside_quotes(text: str, separators: str) -> list[str]:
 
 def _split(text: str, separators: str) -> tuple[list[str], bool]:
     parts: list[list[str]] = [[]]
-    is_closed = True
-    for char, place in _walk(text, has_comments=False):
+    is_closed, cut = True, re.compile(f"[{separators}]")
+    for piece, place in _walk(text, has_comments=False):
         is_closed ^= place is _Place.QUOTE
-        if place is _Place.PLAIN and char in separators:
-            parts.append([])
-        else:
-            parts[-1].append(char)
+        first, *rest = cut.split(piece) if place is _Place.PLAIN else [piece]
+        parts[-1].append(first)
+        parts += ([one] for one in rest)
     return ["".join(part) for part in parts], is_closed
 
 
@@ -152,17 +153,17 @@ def _without_quoted(text: str) -> str:
     """Text with one mark in the place of each quoted string; an unclosed one ends with the text."""
     kept: list[str] = []
     is_open = False
-    for char, place in _walk(text, has_comments=False):
+    for piece, place in _walk(text, has_comments=False):
         if place is _Place.QUOTE:
             is_open = not is_open
             kept.append('"' if is_open else "")
         elif place is _Place.PLAIN:
-            kept.append(char)
+            kept.append(piece)
     return "".join(kept)
 
 
 class _Place(Enum):
-    """Where in a header's text a character stands."""
+    """Where in a header's text a piece of it stands."""
 
     PLAIN = auto()
     QUOTE = auto()  # the mark itself that opens or closes a quoted string
@@ -172,22 +173,25 @@ class _Place(Enum):
 
 
 def _walk(text: str, *, has_comments: bool = True) -> Iterator[tuple[str, _Place]]:
-    """Each character with where it stands (RFC 5322 sections 3.2.1, 3.2.2 and 3.2.4): the one reader of quotes."""
-    depth = 0
-    is_quoted = is_escaped = False
-    for char in text:
-        place = _Place.COMMENT if depth else _Place.QUOTED if is_quoted else _Place.PLAIN
-        if is_escaped:
-            is_escaped = False
-        elif char == "\\":
-            is_escaped = True
-        elif char == '"' and depth == 0:
+    """The text's pieces with where each stands (RFC 5322 sections 3.2.1, 3.2.2 and 3.2.4): the one reader of quotes."""
+    depth = begin = 0
+    is_quoted = False
+    around = _Place.PLAIN
+    for mark in _MARK.finditer(text):
+        if mark[0] == '"' and depth == 0:
             is_quoted = not is_quoted
             place = _Place.QUOTE
-        elif has_comments and not is_quoted and char == "(":
+        elif has_comments and not is_quoted and mark[0] == "(":
             depth += 1
             place = _Place.COMMENT
-        elif depth and char == ")":
+        elif depth and mark[0] == ")":
             depth -= 1
             place = _Place.COMMENT if depth else _Place.COMMENT_END
-        yield char, place
+        else:
+            continue
+        if begin < mark.start():
+            yield text[begin : mark.start()], around
+        yield mark[0], place
+        begin = mark.end()
+        around = _Place.COMMENT if depth else _Place.QUOTED if is_quoted else _Place.PLAIN
+    yield text[begin:], around
