@@ -7,7 +7,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.parser import HeaderParser
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Any
 
 from placement_pipeline.domain.header_writing import (
@@ -18,7 +18,7 @@ from placement_pipeline.domain.header_writing import (
     write_text_field,
 )
 from placement_pipeline.domain.mail_address import fold_address
-from placement_pipeline.domain.message import decode_words
+from placement_pipeline.domain.message import author_address, decode_words
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, is_token
 
 # Lines end with CRLF, and 8-bit bytes are encoded: what we hand over is what can be signed as it is. The header
@@ -90,8 +90,9 @@ def read_token(value: str | None) -> str | None:
 
 
 def read_author(value: str | None) -> str | None:
-    """The first address of a From header, as addresses are compared."""
-    return fold_address(parseaddr(value or "")[1]) or None
+    """The one address of a From header, as addresses are compared; None where there is none, or several."""
+    author = author_address(value or "")
+    return None if author is None else fold_address(author) or None
 
 
 def read_subject(value: str | None) -> str | None:

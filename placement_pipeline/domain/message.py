@@ -74,6 +74,21 @@ def from_domain(fields: tuple[HeaderField, ...]) -> str | None:
     return domains.pop() if len(domains) == 1 else None
 
 
+def author_address(value: str) -> str | None:
+    """The one address in the value of a From field, lower case; None where there is none, or several."""
+    addresses: set[str] = set()
+    text = _ROUTE.sub("<", strip_comments(_decode(value[:_FIELD_CHARS])))
+    for part in split_outside_quotes(text, ",;"):
+        # As in ``_address_domains``, with a quoted local part as it is written.
+        bracketed = [split_outside_quotes(piece, ">")[0] for piece in split_outside_quotes(part, "<")[1:]]
+        for address in bracketed or split_outside_quotes(part, ":")[-1:]:
+            local, at, domain = address.rpartition("@")
+            name = _SPACED_DOT.sub(".", domain.strip())
+            if at and local.strip() and is_dns_name(normalize_domain(name)):
+                addresses.add(f"{_SPACED_DOT.sub('.', local.strip())}@{name}".lower())
+    return addresses.pop() if len(addresses) == 1 else None
+
+
 def received_at(fields: Iterable[HeaderField]) -> datetime | None:
     """When the last host took the message in, by its own line (RFC 5321 section 4.4); None where it does not say."""
     line = next((one.value for one in fields if one.name == "received"), "")

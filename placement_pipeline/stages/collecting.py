@@ -7,10 +7,12 @@ together at its end, so one that dies half-way is simply made again from the old
 
 import asyncio
 import hashlib
+import logging
 import time
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
@@ -26,7 +28,10 @@ from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.seed_notebook import TableNotebook
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan, seed_messages, sightings
+from placement_pipeline.warehouse.database import DatabaseError, is_about_rows
 from placement_pipeline.warehouse.sightings import AwaitedProbe, FoundMessage, Sighting, SweepRecord
+
+_log = logging.getLogger(__name__)
 
 
 def due_seeds(connection: Connection, settings: Settings, now: datetime) -> list[str]:
@@ -68,10 +73,10 @@ async def collect_seeds(place: Workplace, access: Access) -> Counter[str]:
 
     seeds = [seed for seed in place.settings.seeds if seed.id in due]
     results = await asyncio.gather(*(sweep(seed) for seed in seeds), return_exceptions=True)
+    counts["closed_tests"] = _close_done(place)
     for result in results:
         if isinstance(result, BaseException):
             raise result
-    counts["closed_tests"] = _close_done(place)
     return counts
 
 
@@ -87,31 +92,43 @@ class _SeedSweep:
         self._counts = counts
 
     async def run(self, since: datetime) -> None:
-        """Read the seed and store what it says; a seed that cannot be read is stored as that."""
+        """Read the seed and store what it says; a seed that cannot be read is stored as that.
+
+        Whatever a seed raises is its own failed sweep: anyone can write to it, and what one mail
+        does to one reader must not keep the other seeds from being read. Only the database's own
+        failure goes through; it would meet the next seed as well.
+        """
         swept_at, started = self._place.now(), time.monotonic()
         notebook = TableNotebook(self._place, self._seed, self._senders, self._access.clock, swept_at)
         meter = Meter()
-        reading: SweepReading | None = None
-        error: ReadError | SignInError | None = None
+
+        def record(reading: SweepReading | None, code: str | None = None, detail: str | None = None) -> SweepRecord:
+            return SweepRecord(
+                seed_id=self._seed.id,
+                swept_at=swept_at,
+                duration_seconds=time.monotonic() - started,
+                run_id=self._place.run_id,
+                is_read=reading is not None,
+                message_count=reading.message_count if reading else 0,
+                error_code=code,
+                error_detail=detail,
+                calls=meter.calls(),
+            )
+
         try:
             reader = await self._access.seed_reader(self._seed)
             meter = reader.meter
             reading = await reader.sweep(since, self._load_cursor(), notebook)
+            self._store(record(reading), reading)
         except (ReadError, SignInError) as refusal:
-            error = refusal
-        record = SweepRecord(
-            seed_id=self._seed.id,
-            swept_at=swept_at,
-            duration_seconds=time.monotonic() - started,
-            run_id=self._place.run_id,
-            is_read=reading is not None,
-            message_count=reading.message_count if reading else 0,
-            error_code=error.code if error else None,
-            error_detail=str(error) if error else None,
-            calls=meter.calls(),
-        )
+            self._store(record(None, refusal.code, str(refusal)), None)
+        except Exception as failure:
+            if isinstance(failure, DatabaseError) and not is_about_rows(failure):
+                raise
+            detail = f"Seed {self._seed.id}: the sweep failed ({_where(failure)}); please report it"
+            _log.error(detail)
+            self._store(record(None, "failed", detail), None)
         self._counts["doubted"] += notebook.doubted_count
-        self._store(record, reading)
 
     def _load_cursor(self) -> Cursor | None:
         """Where the last sweep ended; none for a seed that has become another mailbox since."""
@@ -179,6 +196,16 @@ class _SeedSweep:
             is_moved_by_rule=found.is_moved_by_rule,
         )
         return Sighting(test_id, placement, found.location, found.message_id)
+
+
+def _where(failure: BaseException) -> str:
+    """An error's type and the line that raised it. Its text may hold an address or a mail, and is left out."""
+    trace = failure.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(failure).__name__
+    return f"{type(failure).__name__}, {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
 def _close_done(place: Workplace) -> int:

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
@@ -71,6 +71,11 @@ def open_engine(url: str) -> Engine:
         executemany_batch_page_size=BATCH,
         connect_args={"options": f"{options} -ctimezone=UTC".strip(), "application_name": "placement"},
     )
+
+
+def is_about_rows(error: DatabaseError) -> bool:
+    """Whether the database refused what was to be stored, and works for others."""
+    return isinstance(error, DataError | IntegrityError)
 
 
 def server_version(connection: Connection) -> str:

@@ -296,7 +296,7 @@ sweeps = Table(
     Column("swept_at", Moment, nullable=False),
     Column("duration_seconds", Float, nullable=False),
     Column("is_read", Boolean, nullable=False, comment="Whether it could be read to the end."),
-    Column("error_code", Text, comment="Why not: unreachable, throttled, refused, malformed."),
+    Column("error_code", Text, comment="Why not: unreachable, throttled, refused, malformed, failed."),
     Column("error_detail", Text, comment="The same as a sentence."),
     Column("message_count", Integer, nullable=False, comment="Messages that were looked at."),
     Column("probe_count", Integer, nullable=False, comment="Our probes among them."),

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.http import ClockWatch
@@ -20,6 +21,7 @@ from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, plan, tables
+from placement_pipeline.warehouse.database import DatabaseError
 from placement_pipeline.warehouse.outbox import Outcome
 from tests.planted import Planter
 
@@ -84,16 +86,20 @@ class OneSeed(Access):
         return self._mailbox
 
 
-def send_a_probe(engine: Engine) -> str:
-    """Open the test and send its one probe; returns its token."""
+def send_a_probe(engine: Engine, *others: str) -> str:
+    """Open the test and send its probe to the seed, and to others by their ids; returns the token of the seed's."""
+    seeds = [*SEEDS, *(SeedMailbox(name, f"{name}@seeds.example", SEEDS[0].family, "Eve", "X") for name in others)]
+    tokens: dict[str, str] = {}
     with engine.begin() as connection:
         Planter(connection).mailbox("anna", NOVEMBER, 1)
-        plan.save_seeds(connection, SEEDS, NOW)
+        plan.save_seeds(connection, seeds, NOW)
         planned = [PlannedTest(TEST, TEST, "mb-anna", TestReason.MONTHLY, Variant.AS_SENT, Route.MAILBOX)]
-        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), SEEDS, NOW, "run")
-        job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
-        outbox.settle(connection, [Outcome(job, SendState.SENT, NOW, resolved_by="provider")])
-        return job.token
+        plan.open_tests(connection, NOVEMBER, planned, MailTemplate("intro", "1", "Hi", "Hi"), seeds, NOW, "run")
+        for _ in seeds:
+            job = outbox.claim(connection, [TEST], 1, NOW)[TEST]
+            outbox.settle(connection, [Outcome(job, SendState.SENT, NOW, resolved_by="provider")])
+            tokens[job.seed_id] = job.token
+    return tokens[SEED]
 
 
 def collect(engine: Engine, mailbox: Mailbox, age: timedelta) -> Counter[str]:
@@ -191,3 +197,84 @@ def test_a_probe_met_after_its_test_was_closed_is_delayed_only_if_it_came_late(
     assert placements(engine) == [(expected, "junkemail")]
     assert counts[f"placement_{expected}"] == 1
     assert collect(engine, mailbox, AGES[1])[f"placement_{expected}"] == 0, "told once"
+
+
+class Poisoned(Mailbox):
+    """A seed that holds a mail on which its reader breaks."""
+
+    failure: BaseException = RecursionError("From: anna@acme.example ((((")
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
+        raise self.failure
+
+
+class TwoSeeds(OneSeed):
+    """Access to two seeds."""
+
+    def __init__(self, readers: Mapping[str, Mailbox]) -> None:
+        super().__init__(readers[SEED])
+        self._readers = readers
+
+    async def seed_reader(self, seed: Seed) -> SeedReader:
+        return self._readers[seed.id]
+
+
+def collect_two(engine: Engine, readers: Mapping[str, Mailbox], age: timedelta) -> Counter[str]:
+    """Sweep the seed and a second one when the test has this age."""
+    seeds = [seed.model_copy(update={"id": name}) for seed in SETTINGS.seeds for name in readers]
+    settings = SETTINGS.model_copy(update={"seeds": tuple(seeds)})
+    return asyncio.run(collect_seeds(Workplace(settings, engine, "run", lambda: NOW + age), TwoSeeds(readers)))
+
+
+def sweep_errors(engine: Engine) -> dict[str, tuple[str | None, str | None]]:
+    """What each seed's last sweep failed with."""
+    with engine.connect() as connection:
+        rows = connection.execute(select(tables.sweeps).order_by(tables.sweeps.c.sweep_id)).all()
+    return {row.seed_id: (row.error_code, row.error_detail) for row in rows}
+
+
+def test_what_one_seed_raises_is_its_own_failed_sweep(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    readers = {"evil-01": Poisoned("", ""), SEED: Mailbox(send_a_probe(engine, "evil-01"), "")}
+    counts = collect_two(engine, readers, AGES[-1])
+
+    assert (counts["failed_sweeps"], counts["sweeps"]) == (1, 1)
+    assert (Placement.SPAM, "junkemail") in placements(engine), "the other seed was read"
+    errors = sweep_errors(engine)
+    assert errors[SEED] == (None, None)
+    code, detail = errors["evil-01"]
+    assert code == "failed"
+    assert detail is not None
+    assert "RecursionError, test_collecting.py:" in detail
+    assert detail in caplog.text
+    assert "anna" not in detail + caplog.text, "what it says may be out of the mail"
+
+
+def test_a_seed_that_breaks_its_reader_each_time_does_not_keep_tests_open(engine: Engine) -> None:
+    readers = {"evil-01": Poisoned("", ""), SEED: Mailbox(send_a_probe(engine, "evil-01"), "")}
+    collect_two(engine, readers, AGES[0])
+    assert collect_two(engine, readers, AGES[-1] + SETTINGS.sweeps.patience)["closed_tests"] == 1
+
+
+class Unstorable(Mailbox):
+    """A seed whose cursor the database refuses."""
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
+        await super().sweep(since, cursor, notebook)
+        return SweepReading({"place": float("nan")}, 1)
+
+
+def test_what_the_database_refuses_of_one_seed_is_its_own_failed_sweep(engine: Engine) -> None:
+    mailbox = Unstorable(send_a_probe(engine), "")
+    assert collect(engine, mailbox, AGES[0])["failed_sweeps"] == 1
+    assert sweep_errors(engine)[SEED][0] == "failed"
+    assert placements(engine) == [(Placement.SPAM, "junkemail")], "what it had met is told"
+
+
+def test_a_database_that_is_gone_is_not_told_as_a_seeds_failure(engine: Engine) -> None:
+    mailbox = Poisoned(send_a_probe(engine), "")
+    with engine.connect() as connection, pytest.raises(DatabaseError) as gone:
+        connection.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+    mailbox.failure = gone.value
+    with pytest.raises(DatabaseError):
+        collect(engine, mailbox, AGES[0])
+    assert sweep_errors(engine) == {}

@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
-from email.message import Message
-from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -34,6 +32,7 @@ from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
+from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER
 
 T = TypeVar("T")
@@ -186,26 +185,22 @@ class _Sweep:
 
 
 def _seen(message_id: str, location: Location, one: Fetched) -> SeenMessage:
-    fields = BytesHeaderParser().parsebytes(one.content)
+    fields: dict[str, str] = {}
+    for field in read_header(one.content):
+        fields.setdefault(field.name, field.value)
     return SeenMessage(
         provider_message_id=message_id,
         location=location,
         received_at=one.received_at,
-        token=read_token(_text(fields, TOKEN_HEADER)),
-        from_address=read_author(_text(fields, "From")),
-        subject=read_subject(_text(fields, "Subject")),
-        internet_message_id=(_text(fields, "Message-ID") or "").strip() or None,
+        token=read_token(fields.get(TOKEN_HEADER.lower())),
+        from_address=read_author(fields.get("from")),
+        subject=read_subject(fields.get("subject")),
+        internet_message_id=fields.get("message-id") or None,
     )
 
 
 def _envelope(message: SeenMessage) -> SeedEnvelope:
     return SeedEnvelope(message.token, message.from_address, message.received_at, message.subject)
-
-
-def _text(fields: Message, name: str) -> str | None:
-    """A header value as text; the parser gives an object for bytes beyond ASCII."""
-    value = fields[name]
-    return None if value is None else str(value)
 
 
 def _remembered(state: object) -> State | None:

@@ -133,7 +133,37 @@ def test_only_our_own_token_is_read_from_a_header() -> None:
     assert read_token(None) is None
 
 
-def test_an_address_is_read_from_a_from_header() -> None:
-    assert read_author('"Acme, Anna" <Anna@Acme.example>') == "anna@acme.example"
-    assert read_author("Anna <anna@bücher.example>") == "anna@xn--bcher-kva.example"
-    assert read_author("") is None
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ('"Acme, Anna" <Anna@Acme.example>', "anna@acme.example"),
+        ("anna@acme.example (Anna (of Acme), <bo@evil.example>)", "anna@acme.example"),
+        ('"<bo@evil.example>" <anna@acme.example>', "anna@acme.example"),
+        ("bo@evil.example <anna@acme.example>", "anna@acme.example"),
+        ('"anna b"@acme.example', '"anna b"@acme.example'),
+        ("<@relay.example:anna . b@acme . example>", "anna.b@acme.example"),
+        ("Team: anna@acme.example;", "anna@acme.example"),
+        ("anna@b\u00fccher.example", "anna@xn--bcher-kva.example"),
+        ("anna@acme.example, Anna@ACME.example", "anna@acme.example"),
+        ("anna@acme.example, bo@acme.example", None),
+        ("anna", None),
+        ("@acme.example", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_address_is_read_from_a_from_header(value: str | None, address: str | None) -> None:
+    assert read_author(value) == address
+
+
+@pytest.mark.parametrize("mark", ["(", '"(', "<", "<@", "\\(", "@,", ":", '"'])
+def test_a_from_header_of_nested_comments_does_not_end_the_run(mark: str) -> None:
+    """The library's reader goes down a level for each: 490 of them raised RecursionError."""
+    assert read_author(mark * 5000) is None
+    assert read_author(f"{'(' * 5000}{')' * 5000} anna@acme.example") == "anna@acme.example"
+
+
+@given(st.text(alphabet='()<>"\\@,;:. ab\u00fc\0\n', max_size=60))
+def test_a_from_header_of_any_kind_is_read(value: str) -> None:
+    address = read_author(value)
+    assert address is None or "@" in address

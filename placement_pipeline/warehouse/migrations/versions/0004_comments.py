@@ -140,7 +140,7 @@ COLUMNS = {
     },
     "sweeps": {
         "is_read": "Whether it could be read to the end.",
-        "error_code": "Why not: unreachable, throttled, refused, malformed.",
+        "error_code": "Why not: unreachable, throttled, refused, malformed, failed.",
         "error_detail": "The same as a sentence.",
         "message_count": "Messages that were looked at.",
         "probe_count": "Our probes among them.",
