@@ -17,11 +17,20 @@ from placement_pipeline.domain.message import MAX_MESSAGE_BYTES, strip_comments
 
 _MAX_NESTING = 50
 # Python's mail parser holds every line against the boundary of every part around it.
-_MAX_LINE_WORK = 2_000_000
+_MAX_LINE_WORK = 1_000_000
+_MAX_PARTS = 500
+_MAX_FIELDS = 1000
+_FIELD_CHARS = 64 * 1024
+# What the parser takes time over by the square, or by every line: parameters (RFC 2231) and the boundary (RFC 2046
+# section 5.1.1: 70 characters at most).
+_MIME_FIELD_CHARS = 4000
+_MAX_PARAMETERS = 50
 
 _MULTIPARTS = re.compile(rb"(?i)\b(?:multipart|message)/")
 # Python knows these as character sets; decoding them takes time by the square of the length.
-_NOT_FOR_MAIL = frozenset({"idna", "punycode"})
+_NOT_FOR_MAIL = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
+# Python undoes these line by line in its own code, and some of it by the square; no mail program writes them.
+_NOT_UNDONE = frozenset({"uuencode", "x-uuencode", "uue", "x-uue"})
 
 # RFC 2045 section 6: no header is 7bit; a part encoded in another way is to be shown to nobody as text.
 _TRANSFER_ENCODINGS = frozenset(
@@ -83,27 +92,62 @@ class ContentError(Exception):
 
 
 def parse_mime(raw: bytes) -> Part:
-    """A message as Python's parser takes it apart.
+    """A message as Python's parser takes it apart, in time that grows with its size alone.
 
     Raises:
-        ContentError: it is larger than 8 MiB, or nested deeper than mail programs nest.
+        ContentError: it is larger than 8 MiB, or has more of something than mail programs write: levels, lines,
+            parts, fields, parameters; or it is uuencoded.
     """
     if len(raw) > MAX_MESSAGE_BYTES:
         raise ContentError(f"{len(raw)} bytes are more than {MAX_MESSAGE_BYTES}")
     nesting = 1 + sum(1 for _ in _MULTIPARTS.finditer(raw))
-    if nesting > _MAX_NESTING or nesting * raw.count(b"\n") > _MAX_LINE_WORK:
+    line_count = raw.count(b"\n") + raw.count(b"\r") - raw.count(b"\r\n")
+    if nesting > _MAX_NESTING or nesting * line_count > _MAX_LINE_WORK:
         raise ContentError("it is nested deeper, or has more lines, than mail programs write")
+    part_count = 0
+
+    def begin_part() -> _BoundedPart:
+        nonlocal part_count
+        part_count += 1
+        if part_count > _MAX_PARTS:
+            raise ContentError(f"it has more than {_MAX_PARTS} parts")
+        return _BoundedPart()
+
     try:
-        return message_from_bytes(raw)
+        return message_from_bytes(raw, begin_part)
     except (MessageError, ValueError, LookupError, RecursionError) as error:
         raise ContentError(f"not readable as MIME ({type(error).__name__})") from None
+
+
+class _BoundedPart(Message):
+    """A part whose fields are looked at as the parser hands them over, before it reads them itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._field_count = 0
+
+    def set_raw(self, name: str, value: str) -> None:
+        """Called by the parser for each field.
+
+        Raises:
+            ContentError: the field is none that mail programs write.
+        """
+        self._field_count += 1
+        if self._field_count > _MAX_FIELDS:
+            raise ContentError(f"a part has more than {_MAX_FIELDS} header fields")
+        if name.lower().startswith("content-"):
+            if len(value) > _MIME_FIELD_CHARS or value.count(";") > _MAX_PARAMETERS:
+                raise ContentError("a part is described at greater length than mail programs write")
+            if name.lower() == "content-transfer-encoding" and value.strip().lower() in _NOT_UNDONE:
+                raise ContentError("it is uuencoded, which is not read")
+        super().set_raw(name, value[:_FIELD_CHARS])
 
 
 def read_body(raw: bytes) -> Body:
     """Take a received message apart.
 
     Raises:
-        ContentError: it is larger than 8 MiB, or nested deeper than mail programs nest.
+        ContentError: as of ``parse_mime``.
     """
     parts = list(parts_of(parse_mime(raw)))
     texts: list[str] = []

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
+from itertools import islice
 from urllib.parse import unquote
 
 from placement_pipeline.domain.content.images import Image, Unseen, decoded_length, look_at
@@ -24,6 +25,9 @@ from placement_pipeline.domain.content.styles import background_address, is_hidd
 MAX_HTML_CHARS = 400_000
 """What is read of a page, images in the page left out."""
 
+MAX_TAGS = 20_000
+"""And of its tags: each costs as much as hundreds of characters. A page of 400,000 characters has 10,000 or so."""
+
 _MAX_ITEMS = 500
 _MAX_BLIND = 20
 _MAX_DEPTH = 128
@@ -31,6 +35,7 @@ _MAX_WORDS = 500
 _DECLARATION = re.compile(r"<[!?][^<>]*>")
 # Python refuses to read a number this long: it raises where a browser shows a replacement character.
 _ABSURD_CHARACTER = re.compile(r"&#\d{8,};?")
+_TAG = re.compile(r"<[a-zA-Z/]")
 _STRAY_BRACKET = re.compile(r"<(?![a-zA-Z/][^<>]*>)")
 # Where a comment is closed is looked for two characters on: "<!-->" is a whole one.
 _UNSEEN = tuple(
@@ -302,11 +307,19 @@ def read_html(page: str) -> HtmlReader:
     # Long data: images would use up what is read of the page; their length is all that counts.
     text = _DATA_IMAGE.sub(lambda found: f"{found[1]}#{decoded_length(found[2])}", text)
     reader = HtmlReader()
-    reader.is_cut = len(text) > MAX_HTML_CHARS
-    text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:MAX_HTML_CHARS]))
+    end = _end_of_read(text)
+    reader.is_cut = end < len(text)
+    text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:end]))
     # A tab is white space too, and is taken out of an address as a line end is; a blank would stay.
     reader.read(re.sub(r"[\r\n]", "\t", _STRAY_BRACKET.sub("&lt;", text)))
     return reader
+
+
+def _end_of_read(text: str) -> int:
+    """Up to where a page is read."""
+    tags = _TAG.finditer(text, 0, MAX_HTML_CHARS)
+    beyond = next(islice(tags, MAX_TAGS, None), None)
+    return beyond.start() if beyond else min(len(text), MAX_HTML_CHARS)
 
 
 def _cut_out(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:

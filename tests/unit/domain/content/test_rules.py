@@ -1,7 +1,7 @@
 """The content of a received message as a filter weighs it, whatever it holds."""
 
 import base64
-import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -193,7 +193,8 @@ def test_what_cannot_be_read_says_so() -> None:
 @given(st.binary(max_size=600))
 def test_no_bytes_crash_the_reader(raw: bytes) -> None:
     for text in (raw, b"Content-Type: text/html\r\n\r\n" + raw, b"Content-Type: " + raw, b"Subject: " + raw):
-        audit_content(read_content(text), "acme.example", "m")
+        with suppress(ContentError):
+            audit_content(read_content(text), "acme.example", "m")
 
 
 @pytest.mark.parametrize("charset", ["punycode", "idna", "zlib", "unicode_escape", "utf-7", "x" * 99, "utf-16", '"'])
@@ -202,42 +203,34 @@ def test_no_character_set_crashes_the_reader(charset: str) -> None:
     audit_content(read_content(raw), "acme.example", "m")
 
 
-PIECES = [
-    "<div style='display:none'>",
-    "<div style='" + "url(" * 100 + "'>",
-    "<b><div></b>",
-    "<p class=signature>",
-    "<img srcset='https://a.example/ ",
-    "https://x.example/)",
-    "%%=",
-    "[first name",
-    "<",
-    "<a",
-    "<a ",
-    '<a b="x>',
-    "<!--",
-    "<!",
-    "</",
-    "<style",
-    "&#",
-    "<title>",
-    "{{",
-    "{a_b",
-    "[[a ",
-    "<img src='",
-]
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Content-Type: text/plain" + b"; a*0=b" * 51 + b"\r\n\r\nx",
+        b"Content-Type: multipart/mixed; boundary=" + b"b" * 4000 + b"\r\n\r\nx",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 501,
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: x" + b";a=b" * 51 + b"\r\n\r\nx",
+        b"A: b\r\n" * 1001 + b"\r\nx",
+        b"Content-Transfer-Encoding: X-UUEncode\r\n\r\nbegin 644 a\r\n",
+        b"\r\n" + b"\r" * 1_000_001,
+    ],
+    ids=["parameters", "boundary", "parts", "parameters of a part", "fields", "uuencode", "lines"],
+)
+def test_what_no_mail_program_writes_is_not_read(raw: bytes) -> None:
+    """The library's parser takes seconds over a megabyte of it."""
+    with pytest.raises(ContentError):
+        read_content(raw)
 
 
-@pytest.mark.parametrize("piece", PIECES)
-def test_hostile_html_is_read_in_bounded_time(piece: str) -> None:
-    started = time.process_time()
-    page(piece * (400_000 // len(piece)) + "x" * 100 + ">")
-    assert time.process_time() - started < 3
+def test_as_much_as_mail_programs_write_is_read() -> None:
+    parts = b"--b\r\nContent-Type: image/png; name=a\r\n\r\nx\r\n" * 400
+    raw = b"A: b\r\n" * 900 + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + parts
+    assert len(read_content(raw).attachment_types) == 400
 
 
-@pytest.mark.parametrize("piece", [b"data:image/png;base64,AAAA ", b"<!--"])
-def test_the_largest_message_is_read_in_bounded_time(piece: bytes) -> None:
-    head = b"Content-Type: text/html\r\n\r\n"
-    started = time.process_time()
-    audit_content(read_content(head + piece * ((8 * 2**20 - 100) // len(piece))), "acme.example", "m")
-    assert time.process_time() - started < 5
+@pytest.mark.parametrize("piece", ["<li><p>x", "<b>", "</p>"])
+def test_a_page_of_more_tags_than_any_has_is_cut(piece: str) -> None:
+    assert not page(piece * 2000 + "seen").is_cut
+    cut = page(piece * 30_000 + "unseen" * 1000)
+    assert cut.is_cut
+    assert cut.text_count < 30_000
