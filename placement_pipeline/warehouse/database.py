@@ -17,6 +17,7 @@ from sqlalchemy.schema import CreateSchema
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
 from placement_pipeline.warehouse.errors import DatabaseUrlError
+from placement_pipeline.warehouse.storable import make_storable, write_json
 from placement_pipeline.warehouse.upsert import BATCH
 
 #: Everything we own in the database: raw tables, dbt's views and marts, Dagster's own storage.
@@ -60,17 +61,20 @@ def database_url(home: Path, configured: str | None = None) -> str:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine on the database; its sessions speak UTC and a connection that died is replaced."""
+    """An engine on the database; its sessions speak UTC, a dead connection is replaced, its text can be stored."""
     parsed = make_url(url)
     options = _query(parsed, "options")
-    return create_engine(
+    engine = create_engine(
         parsed,
+        json_serializer=write_json,
         pool_pre_ping=True,
         # Upserts too: without it SQLAlchemy sends those row by row.
         executemany_mode="values_plus_batch",
         executemany_batch_page_size=BATCH,
         connect_args={"options": f"{options} -ctimezone=UTC".strip(), "application_name": "placement"},
     )
+    make_storable(engine)
+    return engine
 
 
 def is_about_rows(error: DatabaseError) -> bool:

@@ -10,7 +10,15 @@ from sqlalchemy import Engine, select, text
 
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.http import ClockWatch
-from placement_pipeline.connectors.mail import Cursor, Location, SeedNotebook, SeedReader, SeenMessage, SweepReading
+from placement_pipeline.connectors.mail import (
+    Cursor,
+    Location,
+    SeedEnvelope,
+    SeedNotebook,
+    SeedReader,
+    SeenMessage,
+    SweepReading,
+)
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.sends.plan import PlannedTest
@@ -278,3 +286,28 @@ def test_a_database_that_is_gone_is_not_told_as_a_seeds_failure(engine: Engine) 
     with pytest.raises(DatabaseError):
         collect(engine, mailbox, AGES[0])
     assert sweep_errors(engine) == {}
+
+
+class Nullified(Mailbox):
+    """A seed with a NUL and half a character wherever its server says something."""
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
+        there = Location(labels=("a\0\ud800",), folder="in\0box\ud800")
+        sent_by = "a\0@\ud800.example"
+        notebook.known(["m\0\ud800"])
+        notebook.are_ours([SeedEnvelope(None, sent_by, NOW, "s\0\ud800 AAAAAAAA")])
+        notebook.keep([SeenMessage("m\0", there, NOW, self._token, sent_by, "s\0", "<\0\ud800@a>", self._raw)])
+        return SweepReading({"in\0box": {"\ud800": "\0"}}, 1)
+
+
+def test_a_nul_in_what_a_seed_holds_does_not_end_its_sweep(engine: Engine) -> None:
+    """PostgreSQL refuses it, in text and in JSON."""
+    mailbox = Nullified(send_a_probe(engine), "")
+    assert collect(engine, mailbox, AGES[0])["sweeps"] == 1
+    with engine.connect() as connection:
+        row = connection.execute(select(tables.seed_messages)).one()
+        cursor = connection.scalar(select(tables.seed_cursors.c.cursor))
+    assert (row.message_id_provider, row.internet_message_id) == ("m", "<?@a>")
+    assert (row.location["labels"], row.location["folder"]) == (["a?"], "inbox?")
+    assert cursor is not None
+    assert cursor["at"] == {"inbox": {"?": ""}}
