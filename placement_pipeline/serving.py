@@ -29,14 +29,13 @@ def serve(settings: Settings, port: int, console: Console) -> None:
         console: where the address is told.
     """
     environment = {**os.environ, **prepare_environment(settings)}
-    commands = [
-        ["dagster-webserver", "-w", str(_WORKSPACE), "-h", "127.0.0.1", "-p", str(port)],
-        ["dagster-daemon", "run", "-w", str(_WORKSPACE)],
-    ]
-    scripts = Path(sys.executable).parent
+    suffix = "" if port == 80 else f":{port}"  # browsers leave HTTP's own port out
+    own_hosts = f"127.0.0.1{suffix},localhost{suffix}"
+    webserver = [sys.executable, "-m", "placement_pipeline.web_guard", own_hosts, "-h", "127.0.0.1", "-p", str(port)]
+    daemon = [str(Path(sys.executable).parent / "dagster-daemon"), "run"]
     with ended_by_signals():
         processes = [
-            subprocess.Popen([str(scripts / name), *arguments], env=environment) for name, *arguments in commands
+            subprocess.Popen([*command, "-w", str(_WORKSPACE)], env=environment) for command in (webserver, daemon)
         ]
         console.print(f"Dagster UI: [bold]http://127.0.0.1:{port}[/] (ready in about 20 s; Ctrl-C ends it)")
         try:

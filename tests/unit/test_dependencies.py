@@ -34,7 +34,6 @@ MAY_USE = {
 NOT_IMPORTED = {
     "checkdmarc": "imported by name, in tests/benchmarks/test_audits.py",
     "dagster-postgres": "Dagster's storage; dagster.yaml names it",
-    "dagster-webserver": "a program",
     "dbt-bouncer": "a program",
     "dbt-core": "a program",
     "dbt-postgres": "dbt finds it by itself",

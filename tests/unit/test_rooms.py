@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "defs": {"defs", "stages", "connectors", "warehouse", "domain", "settings"},
     "definitions": {"defs", "settings"},
     "serving": {"defs", "settings"},
+    "web_guard": set(),
     "cli": {
         "by_hand", "definitions", "defs", "demo", "serving", "stages", "connectors", "warehouse", "domain",
         "settings", "terminal",
@@ -78,6 +79,7 @@ APART: tuple[tuple[str, str], ...] = (
 ONLY_IN: dict[str, set[str]] = {
     "dagster": {"defs", "definitions", "demo"},
     "dagster_dbt": {"defs"},
+    "dagster_webserver": {"web_guard"},
     "sqlalchemy": {"warehouse"},
     "psycopg2": {"warehouse"},
     "alembic": {"warehouse"},
