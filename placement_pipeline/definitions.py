@@ -15,20 +15,19 @@ from placement_pipeline.defs import (
     sends,
     sensors,
 )
+from placement_pipeline.defs.partitions import in_months
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.settings import Business, config_path, load_settings
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """All definitions; the schedule's calendar is the configuration's, or UTC where there is none yet."""
+    """All definitions; schedule and months go by the configuration's calendar, or by UTC where there is none yet."""
     business = load_settings().business if config_path().exists() else Business()
     project = marts.dbt_project()
+    assets = dg.load_assets_from_modules([roster, sends, seeds, audits, scores, publish])
     return dg.Definitions(
-        assets=[
-            *dg.load_assets_from_modules([roster, sends, seeds, audits, scores, publish]),
-            marts.build_marts(project),
-        ],
+        assets=in_months([*assets, marts.build_marts(project)], business.zone),
         asset_checks=list(checks.ALL),
         jobs=list(jobs.ALL),
         schedules=[schedules.build_monthly_schedule(business)],

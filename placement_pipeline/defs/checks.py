@@ -21,8 +21,8 @@ def _build(table_name: str, rules: tuple[Rule, ...]) -> dg.AssetChecksDefinition
         specs=[dg.AssetCheckSpec(rule.name, asset=key, blocking=True) for rule in rules],
     )
     def check(context: dg.AssetCheckExecutionContext, placement: PlacementResource) -> Iterator[dg.AssetCheckResult]:
-        months = months_of_run(context.run)
         with placement.workplace(context.run.run_id) as place, place.engine.begin() as connection:
+            months = months_of_run(context.run, place.this_month)
             rows = read_rows(connection, table_name, months)
         # Of a month that is over no row can be added any more: that it has none is no reason to stop.
         is_past = rows.empty and place.this_month not in months

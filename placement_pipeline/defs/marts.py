@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
-from placement_pipeline.defs.partitions import months, one_run
+from placement_pipeline.defs.partitions import one_run
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.warehouse.database import dbt_environment
 
@@ -57,7 +57,6 @@ def build_marts(project: DbtProject) -> dg.AssetsDefinition:
         manifest=project.manifest_path,
         project=project,
         name="dbt_models",
-        partitions_def=months,
         backfill_policy=one_run,
         dagster_dbt_translator=_Translator(),
     )

@@ -1,5 +1,6 @@
 """The blocking checks: rows that cannot be true stop what stands downstream, and good rows do not."""
 
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -114,6 +115,14 @@ def test_checks_that_are_run_by_themselves_look_at_every_month(
     assert outcome(result) == (set(), {"sent_jobs_say_when"})
 
 
+FAR = date(2027, 2, 1)
+
+
+def test_a_check_by_itself_looks_from_the_first_month_to_the_running_one() -> None:
+    found = months_of_run(dg.DagsterRun(job_name="any"), FAR)
+    assert (found[0], found[11], found[-1], len(found)) == (date(2026, 1, 1), date(2026, 12, 1), FAR, 14)
+
+
 def test_a_range_of_months_is_checked_from_its_first_to_its_last() -> None:
     tags = {"dagster/asset_partition_range_start": "2026-02-01", "dagster/asset_partition_range_end": "2026-04-01"}
-    assert [day.month for day in months_of_run(dg.DagsterRun(job_name="any", tags=tags))] == [2, 3, 4]
+    assert [day.month for day in months_of_run(dg.DagsterRun(job_name="any", tags=tags), FAR)] == [2, 3, 4]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy import Engine, update
 
 from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.defs.instance import failures, run_job
-from placement_pipeline.defs.partitions import months
+from placement_pipeline.defs.partitions import month_partitions
 from placement_pipeline.defs.reporting import MONTH_OVER
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.domain.roster import mailbox_id_of
@@ -38,7 +39,7 @@ from tests.orchestration.conftest import (
 from tests.planted import Planter, moment
 
 MONTH = THIS_MONTH.isoformat()
-PAST = months.get_partition_keys()[: months.get_partition_keys().index(MONTH)]
+PAST = [key for key in month_partitions(ZoneInfo("UTC")).get_partition_keys() if key < MONTH]
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

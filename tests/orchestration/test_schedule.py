@@ -2,14 +2,17 @@
 
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from placement_pipeline.definitions import defs
 from placement_pipeline.defs.schedules import build_monthly_schedule
 from placement_pipeline.settings import Business
+from tests.orchestration.conftest import SETTINGS
 
 BERLIN = Business(time_zone="Europe/Berlin")
 AUCKLAND = ZoneInfo("Pacific/Auckland")
@@ -65,10 +68,14 @@ def test_a_tick_that_is_made_up_asks_for_the_month_it_was_due_in(due: datetime, 
     assert made.partition_key == f"{due:%Y-%m}-01"
 
 
-def test_the_month_is_the_business_zones_where_utc_is_still_in_the_old_one(definitions: dg.Definitions) -> None:
+def test_the_month_is_the_business_zones_where_utc_is_still_in_the_old_one(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bare / "placement.toml").write_text(SETTINGS.replace('"UTC"', '"Pacific/Auckland"'))
+    monkeypatch.setenv("PLACEMENT_CONFIG", str(bare / "placement.toml"))
     due = datetime(2027, 2, 1, 9, tzinfo=AUCKLAND)
     assert due.astimezone(UTC).month == 1
 
-    made = request(Business(time_zone="Pacific/Auckland"), due, definitions)
+    made = request(Business(time_zone="Pacific/Auckland"), due, defs())
 
     assert made.partition_key == "2027-02-01"
