@@ -7,6 +7,7 @@ from pathlib import Path
 
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
 from placement_pipeline.connectors.roster_table.reading import read_roster_file
+from placement_pipeline.connectors.roster_table.signatures import read_signature
 from placement_pipeline.domain.audit.history import SentHistory, without_probes
 from placement_pipeline.domain.roster import RosterEntry, build_roster, domain_of, judge_users, mailbox_id_of
 from placement_pipeline.domain.words import Role, Route, SyncMode
@@ -85,12 +86,7 @@ def control_entries(settings: Settings) -> list[RosterEntry]:
 
 
 def _signature(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise InputError(f"control_mailbox.signature_file: {path.name} cannot be read; name an HTML file") from None
+    return read_signature(path, path.parent, f"control_mailbox.signature_file: {path.name}") if path else ""
 
 
 async def refresh_activity(place: Workplace, access: Access, month: date) -> Counter[str]:

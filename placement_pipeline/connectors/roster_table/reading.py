@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.connectors.roster_table.cells import TableLine, read_table
+from placement_pipeline.connectors.roster_table.signatures import read_signature
 from placement_pipeline.connectors.roster_table.words import NEEDED, Header, is_header, read_columns, read_word
 from placement_pipeline.domain.mail_address import NoMailAddressError, read_address
 from placement_pipeline.domain.roster import SyncedMailbox
@@ -24,7 +25,7 @@ def read_roster_file(path: Path) -> list[SyncedMailbox]:
     """Read the table, in the order of its lines. One line that is wrong stops it: nothing is half-read.
 
     Args:
-        path: text or a workbook, see ``cells``; ``signature_file`` in it is relative to its folder.
+        path: text or a workbook, see ``cells``; ``signature_file`` in it is relative to its folder, and lies in it.
 
     Raises:
         InputError: one line that names file, line and column, what is wrong, and the remedy;
@@ -122,12 +123,4 @@ def _signature(folder: Path, name: str, place: str) -> str:
     what = f"{place}: signature_file"
     if name.isprintable() and "@" not in name:
         what += f" {name}"
-    remedy = "correct the name or leave the field empty"
-    try:
-        return (folder / name).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{what}: no such file; {remedy}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{what}: not UTF-8; save it as UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{what}: cannot be read ({type(error).__name__}); {remedy}") from None
+    return read_signature(folder / name, folder, what)
