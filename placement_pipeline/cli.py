@@ -42,6 +42,9 @@ def main() -> None:
     """Run the command; a mistake in the input is one line, not a traceback."""
     # A read that is made again is no news for a terminal; without a handler it would be printed.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
+    # What is written here, and by what is started here, is full of names, addresses and secrets. Root's folders can
+    # be entered, not listed: the embedded PostgreSQL, which never runs as root, has its own below them.
+    os.umask(0o077 if os.geteuid() else 0o066)
     try:
         app()
     except _USER_ERRORS as error:

@@ -35,7 +35,7 @@ def prepare_environment(settings: Settings) -> Mapping[str, str]:
     with open_workplace(settings) as place:
         url = place.engine.url.render_as_string(hide_password=False)
     home = Path(os.environ.get("DAGSTER_HOME") or (settings.home / "dagster").resolve())
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     yaml = home / "dagster.yaml"
     if not yaml.exists():
         yaml.write_text(_DAGSTER_YAML, encoding="utf-8")

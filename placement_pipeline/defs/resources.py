@@ -12,6 +12,7 @@ import dagster as dg
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.domain.costs import Cost
 from placement_pipeline.settings import SettingsError, load_settings
+from placement_pipeline.settings.exposure import refuse_exposed_secrets
 from placement_pipeline.stages.access import Access, open_access
 from placement_pipeline.stages.token_store import open_token_store
 from placement_pipeline.stages.workplace import Workplace, open_workplace
@@ -66,7 +67,11 @@ def run_stage(place: Workplace, name: str, stage: Callable[[Workplace, Access], 
         place: where it works.
         name: of the asset, under which its calls are stored.
         stage: the stage.
+
+    Raises:
+        SettingsError: it is to work live, and the settings give secrets away.
     """
+    refuse_exposed_secrets(place.settings)
 
     async def work() -> Ran[_Result]:
         async with open_access(place.settings, place.now, open_token_store(place)) as access:

@@ -23,6 +23,12 @@ def config_path() -> Path:
     return Path(os.environ.get("PLACEMENT_CONFIG", "placement.toml"))
 
 
+def secrets_path() -> Path | None:
+    """The secrets' file that ``PLACEMENT_SECRETS_FILE`` names, if it names one."""
+    name = os.environ.get("PLACEMENT_SECRETS_FILE")
+    return Path(name) if name else None
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """Read, merge and check every setting.
 
@@ -42,12 +48,9 @@ def load_settings(path: Path | None = None) -> Settings:
             f"{path.name}: secrets do not belong here; move [secrets] to the file PLACEMENT_SECRETS_FILE names"
         )
     _anchor(data, path.parent, Settings)
-    if secrets_file := os.environ.get("PLACEMENT_SECRETS_FILE"):
-        secrets = _read_toml(
-            Path(secrets_file),
-            "PLACEMENT_SECRETS_FILE must name a TOML file; see .env.example",
-        )
-        _anchor(secrets, Path(secrets_file).parent, Secrets)
+    if secrets_file := secrets_path():
+        secrets = _read_toml(secrets_file, "PLACEMENT_SECRETS_FILE must name a TOML file; see .env.example")
+        _anchor(secrets, secrets_file.parent, Secrets)
         data["secrets"] = secrets
     try:
         return Settings(**data)

@@ -92,6 +92,7 @@ def save_csv(text: str, path: Path, *, force: bool) -> None:
         if path.exists() and not force:
             raise InputError(f"{path}: is there already; name another file, or give --force to replace it")
         # The list has its line ends already.
+        partial.touch(mode=0o600)
         partial.write_text(text, encoding="utf-8-sig", newline="")
         partial.replace(path)
     except OSError as error:

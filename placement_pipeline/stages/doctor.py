@@ -16,6 +16,7 @@ from placement_pipeline.domain.roster import PipedriveUser, RosterEntry, build_r
 from placement_pipeline.domain.sends.template import MissingFieldError, render_probe
 from placement_pipeline.domain.words import MailProvider, ProviderFamily, Variant
 from placement_pipeline.settings import Seed
+from placement_pipeline.settings.exposure import find_exposures
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.planning import read_template
 from placement_pipeline.stages.roster import control_entries
@@ -53,6 +54,8 @@ class DoctorLine:
 async def examine(place: Workplace, access: Access) -> AsyncIterator[DoctorLine]:
     """Check everything, in the order in which one thing needs another; lines come as they are found."""
     yield _mode(place)
+    for exposure in find_exposures(place.settings):
+        yield DoctorLine("secrets", Health.ILL, exposure)
     yield _database(place)
     yield _attempt("template", lambda: f"{read_template(place.settings).template_id} parses")
     mailboxes = _attempt("table of mailboxes", lambda: _count_mailboxes(place))

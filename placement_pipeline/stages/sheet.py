@@ -60,10 +60,11 @@ def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
     """
     rows = read_sheet(place, month)
     folder = place.settings.export_directory
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"monthly_sheet_{month:%Y-%m}.xlsx"
     partial = path.with_suffix(".partial")
     _write(partial, rows, month)
+    partial.chmod(0o600)  # names and addresses
     partial.replace(path)
     with place.engine.begin() as connection:
         note_publication(connection, SHEET, month.isoformat(), path.name, len(rows), "written", place.now())

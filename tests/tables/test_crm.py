@@ -246,6 +246,7 @@ def test_a_closed_test_has_no_list_any_more(place: Workplace) -> None:
 def test_the_file_is_whole_marked_as_utf8_and_never_replaced_unasked(tmp_path: Path) -> None:
     path = tmp_path / "contacts.csv"
     crm.save_csv("Person - Name\r\nZoë\r\n", path, force=False)
+    assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_bytes() == "\ufeffPerson - Name\r\nZoë\r\n".encode()
     with pytest.raises(InputError, match="is there already"):
         crm.save_csv("other", path, force=False)
