@@ -8,6 +8,9 @@ lie in ``<home>/postgres``. PostgreSQL refuses to run as root; for root it runs 
 ``nobody``, and where ``nobody`` cannot reach ``<home>``, its files lie elsewhere and
 ``<home>/postgres/location`` says where. No permission of a directory we did not make is
 ever changed.
+
+Who connects gives the password in ``<home>/postgres-password``, which only the user of the
+home can read: ``nobody`` may be others too. A home from before there was one gets one.
 """
 
 import fcntl
@@ -16,13 +19,14 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import secrets
 import shlex
 import shutil
 import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -46,6 +50,8 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+_WITH_PASSWORD, _WITHOUT = "local all all scram-sha-256\n", "local all all trust\n"
+"""Of ``pg_hba.conf``: how whoever reaches the socket proves who he is."""
 _THROW_AWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
 
 
@@ -111,7 +117,8 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the server's database ``postgres``."""
-        return f"postgresql+psycopg2://postgres@/postgres?host={quote(str(self._socket_directory), safe='')}"
+        host = quote(str(self._socket_directory), safe="")
+        return f"postgresql+psycopg2://postgres:{self._password()}@/postgres?host={host}"
 
     def start(self) -> str:
         """Start the server unless it runs.
@@ -123,10 +130,13 @@ class EmbeddedServer:
             EmbeddedServerError: it cannot be started; the message ends with the log's last lines.
         """
         with self._alone():
+            if self._data.exists() and not self._password_path.exists():
+                self._admit(_WITHOUT)  # a home from before, or the file was deleted
             if not self._is_up():
                 account = self._settle()
                 self._create_data(account)
                 self._launch(account)
+            self._demand_password()
             return self.url
 
     def stop(self) -> bool:
@@ -151,6 +161,7 @@ class EmbeddedServer:
             self._stop()
             for path in (self._socket_directory, self.directory, self._room):
                 shutil.rmtree(path, ignore_errors=True)
+            self._password_path.unlink(missing_ok=True)
 
     def is_running(self) -> bool:
         """Whether the server runs and accepts connections."""
@@ -159,6 +170,10 @@ class EmbeddedServer:
     @property
     def _room(self) -> Path:
         return self.home.absolute() / "postgres"
+
+    @property
+    def _password_path(self) -> Path:
+        return self.home.absolute() / "postgres-password"
 
     @property
     def _data(self) -> Path:
@@ -213,12 +228,60 @@ class EmbeddedServer:
 
     def _answers(self) -> bool:
         try:
-            psycopg2.connect(
-                host=str(self._socket_directory), user="postgres", dbname="postgres", connect_timeout=5
-            ).close()
-        except psycopg2.OperationalError:
-            return False
+            self._connect().close()
+        except psycopg2.OperationalError as error:
+            return "password" in str(error)  # it answers, and wants another
         return True
+
+    def _connect(self) -> "psycopg2.extensions.connection":
+        return psycopg2.connect(
+            host=str(self._socket_directory),
+            user="postgres",
+            password=self._password(),
+            dbname="postgres",
+            connect_timeout=5,
+        )
+
+    def _password(self) -> str:
+        try:
+            return self._password_path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _make_password(self) -> str:
+        """The password, made where there is none; its file belongs to whom the home belongs to."""
+        if not self._password_path.exists():
+            unfinished = self._password_path.with_suffix(".unfinished")
+            unfinished.unlink(missing_ok=True)
+            unfinished.touch(mode=0o600)
+            unfinished.write_text(secrets.token_hex(24), encoding="utf-8")
+            owner = self.home.absolute().stat()
+            os.chown(unfinished, owner.st_uid, owner.st_gid)
+            unfinished.rename(self._password_path)
+        return self._password()
+
+    def _admit(self, rule: str) -> None:
+        """Say who may come in; a server that lives reads it again."""
+        (self._data / "pg_hba.conf").write_text(rule, encoding="utf-8")
+        if self._lives():
+            account = self._account()
+            account.run(self._binaries(account) / "pg_ctl", "reload", "--pgdata", self._data, cwd=self.directory)
+
+    def _demand_password(self) -> None:
+        """Give a server that lets everybody in a password, and have it ask for that."""
+        if (self._data / "pg_hba.conf").read_text(encoding="utf-8") == _WITH_PASSWORD:
+            return
+        password, deadline = self._make_password(), time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                with closing(self._connect()) as connection, connection, connection.cursor() as cursor:
+                    cursor.execute("alter role postgres password %s", [password])
+                break
+            except psycopg2.OperationalError:  # it has not read yet that it is to let us in
+                if time.monotonic() > deadline:
+                    raise self._failure("the server takes no password") from None
+                time.sleep(0.05)
+        self._admit(_WITH_PASSWORD)
 
     def _settle(self) -> _Account:
         """Decide as whom the server runs and where, and make its directories."""
@@ -295,17 +358,24 @@ class EmbeddedServer:
     def _create_data(self, account: _Account) -> None:
         if self._data.exists():
             return
-        unfinished = self._data.with_suffix(".unfinished")
+        unfinished, told = self._data.with_suffix(".unfinished"), self.directory / "password"
         shutil.rmtree(unfinished, ignore_errors=True)
+        told.unlink(missing_ok=True)
+        told.touch(mode=0o600)
+        told.write_text(self._make_password(), encoding="utf-8")
+        os.chown(told, account.uid, account.gid)
         done = account.run(
             self._binaries(account) / "initdb",
-            *("--pgdata", unfinished, "--username", "postgres", "--auth", "trust", "--encoding", "UTF8"),
+            *("--pgdata", unfinished, "--username", "postgres", "--encoding", "UTF8"),
+            *("--auth", "scram-sha-256", "--pwfile", told),
             *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             *([] if self.durable else ["--no-sync"]),
             cwd=self.directory,
         )
+        told.unlink()
         if done.returncode:
             raise EmbeddedServerError(f"embedded PostgreSQL: its data could not be created\n{_tail(done.stdout)}")
+        (unfinished / "pg_hba.conf").write_text(_WITH_PASSWORD, encoding="utf-8")
         unfinished.rename(self._data)
 
     def _launch(self, account: _Account) -> None:

@@ -5,12 +5,14 @@ import shutil
 import signal
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psycopg2
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from placement_pipeline.warehouse.embedded import EmbeddedServer
 from placement_pipeline.warehouse.errors import EmbeddedServerError
@@ -165,3 +167,69 @@ def test_where_nobody_can_reach_the_home_the_data_stay_in_it() -> None:
     finally:
         server.remove()
         home.rmdir()
+
+
+def connect(server: EmbeddedServer, password: str | None) -> None:
+    psycopg2.connect(
+        host=make_url(server.url).query["host"], user="postgres", dbname="postgres", password=password
+    ).close()
+
+
+@pytest.mark.parametrize("password", [None, "", "guessed"])
+def test_whoever_reaches_the_socket_without_the_password_stays_out(
+    server: EmbeddedServer, password: str | None
+) -> None:
+    server.start()
+    file = server.home / "postgres-password"
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.stat().st_uid == os.geteuid()
+    assert not (server.directory / "password").exists()
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        connect(server, password)
+    connect(server, file.read_text())
+
+
+def knock_for_a_while(server: EmbeddedServer) -> None:
+    """Connect without a password until that is refused: a server reads its rules again in a moment."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        connect(server, None)
+
+
+def as_before(server: EmbeddedServer) -> None:
+    """A home as it was before there were passwords."""
+    server.start()
+    ask(server, "create table kept as select 7 as number")
+    ask(server, "alter role postgres password null")
+    server.stop()
+    (server.directory / "data" / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 trust\n")
+    (server.home / "postgres-password").unlink()
+
+
+def test_a_home_from_before_there_were_passwords_starts_and_has_one(server: EmbeddedServer) -> None:
+    as_before(server)
+
+    server.start()
+
+    assert ask(server, "select number from kept") == 7
+    with pytest.raises(psycopg2.OperationalError, match="password"):
+        knock_for_a_while(server)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_password_file_that_was_deleted_is_made_anew(server: EmbeddedServer, runs: bool) -> None:
+    before = server.start()
+    ask(server, "create table kept as select 7 as number")
+    if not runs:
+        server.stop()
+    (server.home / "postgres-password").unlink()
+
+    assert server.start() != before
+    assert ask(server, "select number from kept") == 7
+
+
+def test_a_server_whose_password_is_lost_can_be_stopped(server: EmbeddedServer) -> None:
+    server.start()
+    (server.home / "postgres-password").unlink()
+    assert server.stop()
