@@ -10,7 +10,7 @@ is missed. Whether its From is believed is ``authenticity``, how it was sent ``s
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -198,8 +198,11 @@ def _is_its_own(arrival: Arrival, probe: Expected) -> bool:
 
 
 def _is_not_before(arrival: Arrival, probe: Expected, ahead: timedelta | None) -> bool:
-    """A probe that comes late is found by its token too, so only the beginning of the window counts."""
-    return arrival.received_at is None or _is_in(arrival.received_at, replace(probe, closes_at=None), ahead)
+    """A probe that comes late is found by its token too, so only the beginning of the window counts, and roughly."""
+    if arrival.received_at is None:
+        return True
+    slack = clocks.SEARCHED_BEFORE if ahead is None else clocks.NARROWED_BY
+    return probe.opened_at - slack <= arrival.received_at - (ahead or timedelta())
 
 
 def _may_be_in(arrival: Arrival, probe: Expected, ahead: timedelta | None) -> bool:
