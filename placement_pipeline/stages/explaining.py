@@ -18,7 +18,8 @@ from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.mail import AbsentFromSent, FoundSent, LookUpFailed, ProvenUnsent, Sender
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.seeds.bounces import BounceReport, SentProbe, assign_notices, read_notice
+from placement_pipeline.domain.seeds.bounce_matching import BounceReport, SentProbe, assign_notices
+from placement_pipeline.domain.seeds.bounces import read_notice
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, find_entry
 from placement_pipeline.domain.seeds.missing import Asked, Explanation, Proofs, explain_probe
 from placement_pipeline.domain.seeds.missing_reasons import REASONS

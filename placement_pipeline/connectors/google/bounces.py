@@ -2,15 +2,14 @@
 
 import asyncio
 from datetime import datetime
-from email.parser import BytesHeaderParser
-from email.policy import compat32
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.google.errors import NotThereError
-from placement_pipeline.connectors.google.query import after
+from placement_pipeline.connectors.google.query import after, any_of
 from placement_pipeline.connectors.google.wire import GmailWire, moment_of, raw_of
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.seeds.bounces import NOTICE_SENDERS
+from placement_pipeline.domain.seeds.bounces import read_notice
+from placement_pipeline.domain.seeds.notices import NOTICE_SENDERS, NOTICE_SUBJECTS
 
 _MOST = 200
 _GETS_AT_ONCE = 10
@@ -29,7 +28,8 @@ class GmailBounceReader:
 
     async def read_bounces(self, since: datetime) -> list[bytes]:
         """As ``mail.BounceReader.read_bounces``; what came up to a day earlier is among them."""
-        query = f"from:({' OR '.join(NOTICE_SENDERS)}) {after(since - clocks.SEARCHED_BEFORE)}"
+        marks = f"{{{any_of('from', NOTICE_SENDERS)} {any_of('subject', NOTICE_SUBJECTS)}}}"
+        query = f"{marks} {after(since - clocks.SEARCHED_BEFORE)}"
         notices: list[tuple[datetime, bytes]] = []
         page: str | None = ""
         with http.understood(self._wire.who):
@@ -40,7 +40,7 @@ class GmailBounceReader:
                 )
                 listed = await self._wire.read(request)
                 found = await http.together(self._get(entry["id"]) for entry in listed.get("messages") or ())
-                notices += [one for one in found if one is not None and _is_notice(one[1])]
+                notices += [one for one in found if one is not None and read_notice(one[1])]
                 page = listed.get("nextPageToken")
         notices.sort(key=lambda one: one[0], reverse=True)
         return [raw for _, raw in notices[:_MOST]]
@@ -53,13 +53,3 @@ class GmailBounceReader:
             except NotThereError:  # deleted since it was listed
                 return None
         return moment_of(message), raw_of(message)
-
-
-def _is_notice(raw: bytes) -> bool:
-    """Whether a message is a delivery report (RFC 3464), or has the marks of one in older forms."""
-    headers = BytesHeaderParser(policy=compat32).parsebytes(raw)
-    return (
-        headers.get_content_type() == "multipart/report"
-        or "X-Failed-Recipients" in headers
-        or str(headers.get("Return-Path", "")).strip() == "<>"
-    )

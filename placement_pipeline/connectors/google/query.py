@@ -46,6 +46,17 @@ def addressed(operator: str, address: str) -> str:
     return f'{operator}:"{words}"'
 
 
+def any_of(operator: str, values: Collection[str]) -> str:
+    """Mail that has any of these words or phrases in a field.
+
+    Args:
+        operator: ``from`` or ``subject``.
+        values: ours; nothing that would end the term is in them.
+    """
+    quoted = (f'"{value}"' for value in values)
+    return f"{operator}:({' OR '.join(quoted)})"
+
+
 def from_any_of(senders: Collection[str]) -> list[str]:
     """Mail from any of these addresses, in as few queries of bounded length as it takes.
 

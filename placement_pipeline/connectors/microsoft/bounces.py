@@ -5,7 +5,6 @@ How a call is made is in ``wire``; what a notice says is read in ``domain.seeds.
 
 from contextlib import aclosing
 from datetime import datetime
-from email.message import Message
 from typing import Any
 
 import httpx
@@ -13,13 +12,13 @@ import httpx
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
-    header_value,
     message_path,
     moment_text,
     sender_of,
 )
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.seeds.bounces import is_notice_sender
+from placement_pipeline.domain.message import HeaderField
+from placement_pipeline.domain.seeds.notices import may_be_notice
 
 _BOUNCES_AT_MOST = 200
 _BATCH = 50
@@ -55,7 +54,7 @@ class GraphBounceReader:
         async with aclosing(self._wire.pages("messages.list", "/mailFolders/inbox/messages", query)) as pages:
             async for rows in pages:
                 with http.understood(self._wire.who):
-                    ids += [str(row["id"]) for row in rows if _is_notice(row)]
+                    ids += [str(row["id"]) for row in rows if may_be_notice(_header_of(row))]
                 if len(ids) >= _BOUNCES_AT_MOST:
                     break
         return ids[:_BOUNCES_AT_MOST]
@@ -66,12 +65,7 @@ class GraphBounceReader:
         return None if response.status_code == httpx.codes.NOT_FOUND else response.content
 
 
-def _is_notice(row: dict[str, Any]) -> bool:
-    if is_notice_sender(sender_of(row) or ""):
-        return True
-    field = Message()
-    field["Content-Type"] = header_value(row, "Content-Type") or "text/plain"
-    return field.get_content_type() == "multipart/report" and field.get_param("report-type") in (
-        None,
-        "delivery-status",
-    )
+def _header_of(row: dict[str, Any]) -> list[HeaderField]:
+    """The header as Graph shows it; it shows the author apart from it, and at times nothing else."""
+    fields = [HeaderField(one["name"].lower(), str(one["value"])) for one in row.get("internetMessageHeaders") or ()]
+    return [*fields, HeaderField("from", sender_of(row) or "")]

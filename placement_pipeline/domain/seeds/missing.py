@@ -1,8 +1,9 @@
 """Why a probe that was sent shows up nowhere: what the proofs say, the strongest first.
 
-How the proofs are had is the stage's; which notice is about which probe is ``bounces``, what
-a tenant's log says of it ``delivery_log``. That a seed lost the control mailbox's probe too
-is the last word on what is still missing after all this: ``landing.void_broken_seeds``.
+How the proofs are had is the stage's; which notice is about which probe is ``bounce_matching``,
+whose fault it tells of ``bounce_faults``, what a tenant's log says ``delivery_log``. That a seed
+lost the control mailbox's probe too is the last word on what is still missing after all this:
+``landing.void_broken_seeds``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from placement_pipeline.domain.findings import JSON, clean_evidence
-from placement_pipeline.domain.seeds.bounces import Action, BounceReport
+from placement_pipeline.domain.seeds.bounce_faults import judge_bounce
+from placement_pipeline.domain.seeds.bounce_matching import BounceReport
 from placement_pipeline.domain.seeds.delivery_log import LogEntry, LogStatus
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
+from placement_pipeline.domain.seeds.notices import Action
 from placement_pipeline.domain.words import Placement
 
 
@@ -77,7 +80,7 @@ def explain_probe(proofs: Proofs) -> Explanation:
     """
     failed = _first(proofs.reports, Action.FAILED)
     if failed is not None:
-        code = judge_bounce_status(failed.recipient.status)
+        code = judge_bounce(failed.recipient)
     elif proofs.entry is not None and proofs.entry.status in _OF_LOG:
         code = _OF_LOG[proofs.entry.status]
     elif proofs.sent_copy is Asked.NOTHING:
@@ -98,46 +101,6 @@ def place_missing(last: Placement, explained: Placement | None) -> Placement:
     Only what is missing needs one: a probe that was found after it was explained is where it was found.
     """
     return explained if last is Placement.MISSING and explained is not None else last
-
-
-# Enhanced codes beyond RFC 3463: authentication is RFC 7372 (5.7.20 to 26) and RFC 8617 (29), and at Microsoft
-# 5.7.509 and 515; 5.7.124 to 136 are its mailboxes and groups that restrict who may write to them
-# (https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online).
-_AUTHENTICATION = {*range(20, 27), 29, 509, 515}
-_RESTRICTED = {124, 129, *range(133, 137)}
-_SENDERS_ADDRESS = {7, 8}
-
-
-def judge_bounce_status(status: str | None) -> str:
-    """Whose fault a refusal is, by its enhanced status code (RFC 3463 section 3).
-
-    Args:
-        status: ``5.1.1``. The class does not matter here: a queue that has given up on a 4.x.x has failed.
-
-    Returns:
-        A reason code; ``bounced_other`` for a code that does not tell, or none.
-    """
-    subject, detail = (int(part) for part in status.split(".")[1:]) if status else (0, 0)
-    match subject, detail:
-        case 1, _:
-            return "bounced_sender" if detail in _SENDERS_ADDRESS else "seed_unknown"
-        case 2, 2:
-            return "seed_full"
-        case (2, 3) | (3, 4) | (6, _):
-            return "bounced_message"
-        case 2, _:
-            return "seed_closed"
-        case 4, 1 if status and status.startswith("5"):
-            # Exchange answers so for an address its directory does not hold; a network that fails is a 4.4.1.
-            return "seed_unknown"
-        case ((3 | 4), _):
-            return "seed_unreachable"
-        case 7, _:
-            if detail in _RESTRICTED:
-                return "seed_closed"
-            return "bounced_authentication" if detail in _AUTHENTICATION else "bounced_policy"
-        case _:
-            return "bounced_other"
 
 
 _OF_LOG = {

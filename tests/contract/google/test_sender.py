@@ -27,6 +27,7 @@ from placement_pipeline.sandbox.world.accounts import SentBefore
 from placement_pipeline.stages.workplace import utc_now
 from tests.contract.conftest import ANNA, COLD, REVOKED_GOOGLE, SEND_ONLY, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
+from tests.unit.domain.seeds.notices import in_words, report, status_part
 
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
 SEND = "gmail.messages.send"
@@ -321,6 +322,24 @@ async def test_notices_of_failed_deliveries_are_read_whole_and_nothing_else(door
     assert second.token.encode() in notices[0], "newest first"
     assert all(b"Status: 5.1.1" in notice for notice in notices)
     assert await doors.gmail_bounces(WIDE).read_bounces(SINCE) == []
+
+
+async def test_notices_are_found_by_who_writes_with_an_address_or_without_and_else_by_what_they_are_called(
+    doors: Doors,
+) -> None:
+    lost = "nobody@nowhere.example"
+    notices = [
+        in_words(f"550 5.1.1 no {lost}", sender="MAILER-DAEMON <>"),
+        in_words(f"550 5.1.1 no {lost}", sender="Mail Delivery System <>"),
+        report(status_part(lost), sender="Sam <sam@nowhere.example>"),
+    ]
+    others = [
+        in_words(f"550 5.1.1 no {lost}", sender="Sam <sam@nowhere.example>"),
+        report(status_part(lost)).replace(b"=delivery-status", b"=disposition-notification"),
+    ]
+    for raw in (*notices, *others):
+        doors.sandbox.office.store.add(ANNA, raw, "inbox")
+    assert set(notices) == set(await doors.gmail_bounces(ANNA).read_bounces(SINCE))
 
 
 async def test_other_mail_of_a_postmaster_does_not_crowd_a_notice_out(

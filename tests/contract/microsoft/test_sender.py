@@ -29,6 +29,7 @@ from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.connectors.microsoft.wire import GraphWire
 from placement_pipeline.sandbox.server import Sandbox
 from tests.contract.conftest import MIA, REVOKED_MICROSOFT, Doors, Drafts, any_draft, no_draft, probe_to
+from tests.unit.domain.seeds.notices import in_words, report, status_part
 
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
 SEED = "m365-01@contoso.example"
@@ -303,6 +304,25 @@ async def test_notices_of_bounces_are_read_newest_first_and_no_other_mail_is_ope
     assert {notice.get_content_type() for notice in notices} == {"multipart/report"}
     assert doors.calls("graph.messages.raw") - before == len(notices)
     assert await doors.graph_bounces(MIA).read_bounces(datetime.now(UTC) + timedelta(days=2)) == []
+
+
+async def test_notices_are_told_from_other_mail_by_their_header(doors: Doors) -> None:
+    lost = "nobody@nowhere.example"
+    person = "Sam <sam@nowhere.example>"
+    notices = [
+        in_words(f"550 5.1.1 no {lost}", sender="MAILER-DAEMON <>"),
+        in_words(f"550 5.1.1 no {lost}", sender=person, extra=[f"X-Failed-Recipients: {lost}"]),
+        report(status_part(lost), sender=person),
+    ]
+    others = [
+        in_words(f"550 5.1.1 no {lost}", sender=person),
+        report(status_part(lost)).replace(b"=delivery-status", b"=disposition-notification"),
+    ]
+    since = datetime.now(UTC) - timedelta(seconds=1)
+    known = set(await doors.graph_bounces(MIA).read_bounces(since))
+    for raw in (*notices, *others):
+        doors.sandbox.office.store.add(MIA, raw, "inbox")
+    assert set(notices) == set(await doors.graph_bounces(MIA).read_bounces(since)) - known
 
 
 @pytest.mark.parametrize("operation", ["graph.messages.list", "graph.messages.raw"])

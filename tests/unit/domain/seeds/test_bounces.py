@@ -1,22 +1,16 @@
-"""Notices of every kind are read for what they say, and given to the probe they are about and to no other."""
+"""Notices of every kind are read for what they say, and other mail is no notice."""
 
 import base64
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from placement_pipeline.domain.seeds.bounces import (
-    NOTICE_SPAN,
-    Action,
-    Notice,
-    NoticeMatch,
-    SentProbe,
-    assign_notices,
-    read_notice,
-)
+from placement_pipeline.domain.seeds.bounces import read_notice
+from placement_pipeline.domain.seeds.notices import Action, Notice
 from tests.unit.domain.seeds.notices import (
     EXCHANGE_SENDER,
     HEADERS,
@@ -29,9 +23,6 @@ from tests.unit.domain.seeds.notices import (
     report,
     status_part,
 )
-
-SENT_AT = datetime(2026, 11, 2, 9, tzinfo=UTC)
-PROBE = SentProbe(("t-1", "seed-1"), TOKEN, MESSAGE_ID, SEED, SENT_AT)
 
 
 def read(raw: bytes) -> Notice:
@@ -176,63 +167,73 @@ def test_no_notice_however_broken_is_more_than_unread(raw: bytes, data: st.DataO
         assert all("@" not in str(one.diagnostic) for one in notice.recipients)
 
 
+_SYSTEM = b"From: MAILER-DAEMON@out.example\r\nTo: anna@sales.example\r\nSubject: Undelivered Mail\r\n"
+_REPORT = _SYSTEM + b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n"
+_STATUS = b"\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+
+
 @given(st.binary(max_size=400))
 def test_no_bytes_crash_the_reader(junk: bytes) -> None:
-    read_notice(junk)
-    read_notice(
-        b"Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n" + junk
-    )
+    for above in (
+        b"",
+        _SYSTEM,
+        _SYSTEM + b"\r\n",
+        _REPORT,
+        _REPORT + _STATUS,
+        b"From: MAILER-DAEMON ",
+        b"Return-Path: <",
+    ):
+        notice = read_notice(above + junk)
+        assert notice is None or notice.recipients
+
+
+@given(st.text(alphabet="<>@:.;-#(\"' \n5421ab", max_size=200))
+def test_no_words_of_a_system_crash_the_reader_or_leave_an_address_in_the_evidence(words: str) -> None:
+    notice = read_notice(in_words(f"550 5.1.1 {words}", extra=[f"X-Failed-Recipients: {SEED}"]))
+    for recipient in notice.recipients if notice else ():
+        assert "@" not in str(recipient.diagnostic)
+
+
+_GROUP = b"Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\n\r\n"
+_HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "blanks": lambda size: _SYSTEM + b"\r\n" + b" " * size,
+    "one word": lambda size: _SYSTEM + b"\r\n" + b"a" * size,
+    "at signs": lambda size: _SYSTEM + b"\r\n" + b"a@" * (size // 2),
+    "brackets": lambda size: _SYSTEM + b"\r\n" + b"<" * size,
+    "recipients": lambda size: (
+        _SYSTEM + b"\r\n" + b"".join(b"<%d@b.example>: no\r\n\r\n" % n for n in range(size // 24))
+    ),
+    "codes": lambda size: _SYSTEM + b"\r\n" + b"550 5.0.0 " * (size // 10),
+    "half a phrase": lambda size: _SYSTEM + b"\r\n" + b"user mailbox connection host " * (size // 29),
+    "guesses": lambda size: _SYSTEM + b"\r\n550 " + b"may " * (size // 4),
+    "an HTML page": lambda size: _SYSTEM + b"Content-Type: text/html\r\n\r\n" + b"<p>not delivered <" * (size // 18),
+    "groups": lambda size: (
+        _REPORT + b"".join(b"<%d@b.example>: no\r\n" % n for n in range(800)) + _STATUS + _GROUP * (size // 55)
+    ),
+    "empty groups": lambda size: _REPORT + _STATUS + b"\r\n" * (size // 2),
+    "an author": lambda size: b"From: MAILER-DAEMON " + b"(" * size + b"\r\n\r\n550 5.1.1 no",
+    "a subject": lambda size: b"Return-Path: <>\r\nSubject: " + b"deliver " * (size // 8) + b"\r\n\r\n550 5.1.1 no",
+    "ids": lambda size: _SYSTEM + b"\r\n" + b"Message-ID: <" * (size // 13),
+}
+
+
+@pytest.mark.parametrize("kind", _HOSTILE)
+def test_twice_the_size_takes_no_more_than_about_twice_the_time(kind: str) -> None:
+    def seconds(size: int) -> float:
+        raw = _HOSTILE[kind](size)
+        began = time.process_time()
+        read_notice(raw)
+        return time.process_time() - began
+
+    once, twice = (min(seconds(size) for _ in range(3)) for size in (32_000, 64_000))
+    assert twice < 3 * once + 0.02, f"{once:.3f} s, then {twice:.3f} s"
+
+
+def test_more_than_a_message_can_be_is_not_read() -> None:
+    assert read_notice(in_words(f"550 5.1.1 no {SEED}")) is not None
+    assert read_notice(in_words(f"550 5.1.1 no {SEED}") + b"a" * 8 * 1024 * 1024) is None
+    assert read_notice(in_words(f"550 5.1.1 no {SEED}") + b"\n" * 100_000) is None
 
 
 def test_a_notice_nested_beyond_reason_is_not_read() -> None:
     assert read_notice(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * 100) is None
-
-
-def assigned(raw: bytes, *probes: SentProbe) -> dict[tuple[str, str], list[NoticeMatch]]:
-    found = assign_notices([read(raw)], probes or (PROBE,))
-    return {key: [report.match for report in reports] for key, reports in found.items()}
-
-
-WITHOUT_TOKEN = HEADERS.replace(f"X-Placement-Probe: {TOKEN}\n", "")
-WITHOUT_RETURN = report(status_part(), returned=None)
-
-
-def test_the_token_decides_before_all_else() -> None:
-    other = replace(PROBE, key=("t-2", "seed-1"), token=OTHER_TOKEN)
-    assert assigned(GMAIL, other, PROBE) == {PROBE.key: [NoticeMatch.TOKEN]}
-    assert assigned(GMAIL, other) == {}, "another probe's notice is not taken for this one's, same recipient or not"
-
-
-def test_without_a_token_the_returned_message_id_decides() -> None:
-    raw = report(status_part(), returned=WITHOUT_TOKEN)
-    assert assigned(raw) == {PROBE.key: [NoticeMatch.MESSAGE_ID]}
-    assert assigned(raw, replace(PROBE, message_id="<other@sales.example>")) == {}
-    assert assigned(raw, replace(PROBE, message_id=None)) == {}
-
-
-def test_without_either_recipient_and_time_decide_where_they_leave_one_probe() -> None:
-    assert assigned(WITHOUT_RETURN) == {PROBE.key: [NoticeMatch.RECIPIENT]}
-    later = replace(PROBE, key=("t-2", "seed-1"), token=OTHER_TOKEN, sent_at=SENT_AT + timedelta(minutes=5))
-    assert assigned(WITHOUT_RETURN, PROBE, later) == {}, "two probes could be meant"
-    elsewhere = replace(later, to_address="tom@seed.example")
-    assert assigned(WITHOUT_RETURN, PROBE, elsewhere) == {PROBE.key: [NoticeMatch.RECIPIENT]}
-    for moment in (SENT_AT + timedelta(hours=3), SENT_AT - NOTICE_SPAN - timedelta(hours=3)):
-        assert assigned(WITHOUT_RETURN, replace(PROBE, sent_at=moment)) == {}, "not in its time"
-    assert assigned(report(status_part(), returned=None, date=None)) == {}
-
-
-def test_a_recipient_renamed_on_the_way_is_recognised_by_its_original_name() -> None:
-    raw = report(status_part(recipient="sam.m@inner.example", original=SEED), returned=None)
-    assert assigned(raw) == {PROBE.key: [NoticeMatch.RECIPIENT]}
-
-
-def test_of_several_recipients_the_probes_own_report_counts() -> None:
-    both = status_part(recipient="tom@seed.example", status="5.2.2") + "\n" + status_part().partition("\n\n")[2]
-    (report_on,) = assign_notices([read(report(both))], [PROBE])[PROBE.key]
-    assert report_on.recipient.status == "5.1.1"
-
-
-def test_several_notices_of_one_probe_keep_their_order() -> None:
-    late = report(status_part(action="delayed", status="4.4.1"))
-    found = assign_notices([read(GMAIL), read(late)], [PROBE])[PROBE.key]
-    assert [one.recipient.action for one in found] == [Action.FAILED, Action.DELAYED]

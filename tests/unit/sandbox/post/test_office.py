@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from placement_pipeline.domain.seeds.bounces import Action, read_notice
+from placement_pipeline.domain.seeds.bounces import read_notice
+from placement_pipeline.domain.seeds.notices import Action
 from placement_pipeline.domain.words import ProviderGroup
 from placement_pipeline.sandbox.post.fates import mail_to
 from placement_pipeline.sandbox.post.mailstore import NoSuchMessageError
