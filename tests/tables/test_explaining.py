@@ -309,6 +309,17 @@ def test_the_score_counts_what_the_explanations_say_and_blames_nobody_for_the_se
     assert causes[0].summary.startswith("1 of 4 probes bounced: 550 5.7.1 blocked.")
 
 
+@pytest.mark.parametrize(("elsewhere", "is_broken"), [(Placement.FOCUSED, True), (Placement.SPAM, False)])
+def test_a_seed_that_refused_the_controls_probe_is_broken_as_long_as_the_control_arrives_elsewhere(
+    planted: Engine, world: World, elsewhere: Placement, is_broken: bool
+) -> None:
+    plant_test(planted, "control", {"gmail-01": Placement.MISSING, "m365-01": elsewhere}, Role.CONTROL)
+    world.notices = [bounce("control", "gmail-01", "5.7.1")]
+    explain(planted, world)
+    score_month(Workplace(SETTINGS, planted, "run", lambda: CLOSED_AT), NOVEMBER)
+    assert scores(planted)["gmail"] == ((1, 1, 0, 0, 1) if is_broken else (2, 2, 0, 0, 0))
+
+
 def test_a_seed_that_lost_the_controls_probe_too_is_broken_whatever_explains_the_controls(
     planted: Engine, world: World
 ) -> None:
@@ -316,5 +327,5 @@ def test_a_seed_that_lost_the_controls_probe_too_is_broken_whatever_explains_the
     world.notices = [bounce("control", "gmail-01", "5.2.2"), bounce("control", "gmail-02", "5.7.1")]
     explain(planted, world)
     score_month(Workplace(SETTINGS, planted, "run", lambda: CLOSED_AT), NOVEMBER)
-    # gmail-01 is full; at gmail-02 the control has trouble of its own, which says nothing of the seed.
+    # gmail-01 is full; gmail-02 refuses a control that arrives nowhere, which says nothing of the seed.
     assert scores(planted)["gmail"] == (1, 1, 0, 0, 1)

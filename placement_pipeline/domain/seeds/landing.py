@@ -152,20 +152,25 @@ def land_late(landed: Placement, received_at: datetime | None, deadline: datetim
 def void_broken_seeds(
     placements: Mapping[str, Placement], control: Mapping[str, Placement], reached: Collection[str]
 ) -> dict[str, Placement]:
-    """Take back what was missing at seeds that lost the control mailbox's probe too.
+    """Take back what was missing at seeds that lost or refused the control mailbox's probe too.
+
+    A refusal says of the seed what a loss does, as long as the control mailbox is well: one
+    whose probes arrive nowhere may be what is refused.
 
     Args:
         placements: one test's placements by seed id.
-        control: the control mailbox's placements by seed id; empty where there is none.
+        control: the control mailbox's placements by seed id, ``missing`` also where the seed itself is why; empty
+            where there is none.
         reached: seeds at which anybody's probe was found: where one arrived, the seed is not
             what is broken, and the control mailbox itself may be.
 
     Returns:
         The placements, with ``missing`` turned into ``seed_broken`` at those seeds.
     """
+    is_well = not ARRIVED.isdisjoint(control.values())
+    counts = {Placement.MISSING, Placement.BOUNCED} if is_well else {Placement.MISSING}
+    broken = {seed_id for seed_id, placement in control.items() if placement in counts} - set(reached)
     return {
-        seed_id: Placement.SEED_BROKEN
-        if placement is Placement.MISSING and control.get(seed_id) is Placement.MISSING and seed_id not in reached
-        else placement
+        seed_id: Placement.SEED_BROKEN if placement is Placement.MISSING and seed_id in broken else placement
         for seed_id, placement in placements.items()
     }

@@ -153,6 +153,21 @@ def test_a_seed_that_lost_the_control_probe_too_is_broken_and_another_is_not() -
     assert void_broken_seeds(mine, control, ()) == mine | {"gmail-01": Placement.SEED_BROKEN}
 
 
+def test_a_seed_that_refused_a_healthy_control_is_broken_and_one_that_refused_a_sick_one_is_not() -> None:
+    mine = {"gmail-01": Placement.MISSING, "gmail-02": Placement.MISSING}
+    refused = {"gmail-01": Placement.BOUNCED, "gmail-02": Placement.PRIMARY}
+    assert void_broken_seeds(mine, refused, ()) == mine | {"gmail-01": Placement.SEED_BROKEN}
+    assert void_broken_seeds(mine, refused, {"gmail-01"}) == mine, "somebody's probe arrived there"
+    for elsewhere in (Placement.BOUNCED, Placement.MISSING, Placement.SPAM):
+        judged = void_broken_seeds(mine, refused | {"gmail-02": elsewhere}, ())
+        assert judged["gmail-01"] is Placement.MISSING, "the control arrives nowhere: it may be what is refused"
+
+
+def test_what_came_back_to_me_says_why_itself_and_is_not_taken_back() -> None:
+    mine = {"gmail-01": Placement.BOUNCED, "gmail-02": Placement.PRIMARY}
+    assert void_broken_seeds(mine, mine, ()) == mine
+
+
 def test_where_anybodys_probe_arrived_the_seed_is_not_what_is_broken() -> None:
     mine = {"gmail-01": Placement.MISSING}
     assert void_broken_seeds(mine, mine, {"gmail-01"}) == mine
@@ -167,7 +182,7 @@ def test_taking_broken_seeds_out_changes_nothing_but_missing_ones(
     for seed_id, placement in judged.items():
         if placement is not mine[seed_id]:
             assert (mine[seed_id], placement) == (Placement.MISSING, Placement.SEED_BROKEN)
-            assert control[seed_id] is Placement.MISSING
+            assert control[seed_id] in (Placement.MISSING, Placement.BOUNCED)
     assert void_broken_seeds(judged, control, ()) == judged
 
 
