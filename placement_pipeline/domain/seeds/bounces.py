@@ -100,7 +100,7 @@ def _text_above_copy(parts: Sequence[Part]) -> str:
         is_copy = kind in _RETURNED_PARTS or (part is not parts[0] and "received" in part)
         if is_copy and (texts or pages):
             break
-        if kind == "text/plain" and not is_copy:
+        if kind.startswith("text/plain") and not is_copy:  # some lack the semicolon before their parameters
             texts.append(_text_of(part))
         elif kind == "text/html":
             pages.append(read_html(_text_of(part)).plain_text)
