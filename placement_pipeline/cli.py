@@ -37,6 +37,8 @@ app.command()(cli_audits.spf)
 
 Month = Annotated[str | None, typer.Option("--month", help="YYYY-MM; the running month without it.")]
 
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The UI's port.")]
+
 
 def main() -> None:
     """Run the command; a mistake in the input is one line, not a traceback."""
@@ -61,7 +63,7 @@ def _root() -> None:
 def demo(
     world: Annotated[Path | None, typer.Option(help="A world file; the default world without it.")] = None,
     ui: Annotated[bool, typer.Option("--ui", help="Open the Dagster UI on the demo's data instead.")] = False,
-    port: Annotated[int, typer.Option(help="The UI's port.")] = 3000,
+    port: Port = 3000,
 ) -> None:
     """Run a whole month in the sandbox, fix two faults, re-test, and show before and after."""
     from placement_pipeline import demo as demonstration
@@ -73,11 +75,13 @@ def demo(
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="The UI's port.")] = 3000) -> None:
+def ui(port: Port = 3000) -> None:
     """Serve the Dagster UI, schedules and sensors on this configuration, until interrupted."""
-    from placement_pipeline.serving import serve
+    from placement_pipeline.serving import owned_home, serve
 
-    serve(load_settings(), port, console)
+    settings = load_settings()
+    with owned_home(settings.home, "placement ui"):
+        serve(settings, port, console)
 
 
 @app.command("migrate")

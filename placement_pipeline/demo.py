@@ -29,7 +29,7 @@ from placement_pipeline.defs.instance import failures, open_instance, run_job
 from placement_pipeline.defs.resources import PlacementResource
 from placement_pipeline.domain.words import Route, Scope, SendState, TestReason, TestState
 from placement_pipeline.sandbox.world.file import WorldError, load_world
-from placement_pipeline.serving import ended_by_signals, serve
+from placement_pipeline.serving import demand_free_port, ended_by_signals, owned_home, serve
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.crm import list_contacts_of_test
 from placement_pipeline.stages.sheet import read_sheet
@@ -270,7 +270,7 @@ def _sandbox(world: Path | None, console: Console) -> Iterator[_SandboxControl]:
     """A running sandbox, with the environment pointed at it for as long as the block runs.
 
     Raises:
-        InputError: the world file cannot be used.
+        InputError: the world file cannot be used, or another demo or UI works in this home.
     """
     try:
         load_world(world)  # here, because the sandbox is another process
@@ -278,7 +278,14 @@ def _sandbox(world: Path | None, console: Console) -> Iterator[_SandboxControl]:
         raise InputError(str(error)) from None
     home = Path(os.environ.get("PLACEMENT_HOME", ".placement")).resolve()
     folder, ports = home / "demo", home / "sandbox-ports.json"
-    home.mkdir(parents=True, exist_ok=True)
+    with owned_home(home, "placement demo"), _sandbox_process(home, folder, ports, world, console) as control:
+        yield control
+
+
+@contextmanager
+def _sandbox_process(
+    home: Path, folder: Path, ports: Path, world: Path | None, console: Console
+) -> Iterator[_SandboxControl]:
     ports.unlink(missing_ok=True)
     command = [sys.executable, "-m", "placement_pipeline.sandbox", "--state", str(home / "sandbox")]
     command += ["--configuration", str(folder), "--port-file", str(ports), "--with-parent"]
@@ -325,5 +332,6 @@ def _wait_for(ports: Path, process: "subprocess.Popen[bytes]") -> str:
 
 def serve_ui(world: Path | None, port: int, console: Console) -> None:
     """Serve Dagster's UI and daemon on the demo's data, with the sandbox running, until interrupted."""
+    demand_free_port(port)
     with _sandbox(world, console):
         serve(load_settings(), port, console)

@@ -3,8 +3,11 @@
 Production runs the two by itself (``docker/compose.yaml``); this is for one machine.
 """
 
+import errno
+import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.defs.instance import prepare_environment
 from placement_pipeline.settings import Settings
 
@@ -27,7 +31,11 @@ def serve(settings: Settings, port: int, console: Console) -> None:
         settings: whose database holds Dagster's storage too.
         port: of the UI, on 127.0.0.1.
         console: where the address is told.
+
+    Raises:
+        InputError: the port is taken, or the web server ended by itself.
     """
+    demand_free_port(port)
     environment = {**os.environ, **prepare_environment(settings)}
     suffix = "" if port == 80 else f":{port}"  # browsers leave HTTP's own port out
     own_hosts = f"127.0.0.1{suffix},localhost{suffix}"
@@ -39,7 +47,8 @@ def serve(settings: Settings, port: int, console: Console) -> None:
         ]
         console.print(f"Dagster UI: [bold]http://127.0.0.1:{port}[/] (ready in about 20 s; Ctrl-C ends it)")
         try:
-            processes[0].wait()
+            code = processes[0].wait()
+            raise InputError(f"the web server ended by itself (exit code {code}); its message stands above")
         except KeyboardInterrupt:
             console.print("Stopping.")
         finally:
@@ -47,6 +56,47 @@ def serve(settings: Settings, port: int, console: Console) -> None:
                 process.send_signal(signal.SIGINT)
             for process in processes:
                 process.wait(timeout=_STOP_SECONDS)
+
+
+def demand_free_port(port: int) -> None:
+    """See that the UI can have its port, before anything is started.
+
+    Raises:
+        InputError: it cannot.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web server does
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            raise InputError(f"port {port} {reason}; end what holds it, or give another with --port") from None
+
+
+@contextmanager
+def owned_home(home: Path, command: str) -> Iterator[None]:
+    """Hold a home for as long as the block runs: demo and UI change what the other relies on.
+
+    Args:
+        home: made where it is not there.
+        command: who holds it, as others are told.
+
+    Raises:
+        InputError: someone else does.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "owner.lock").open("a+", encoding="utf-8") as lock:
+        lock.seek(0)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{home} is in use by {lock.read().strip()}; end that first, or set PLACEMENT_HOME to another folder"
+            ) from None
+        lock.truncate()
+        lock.write(f"`{command}`, process {os.getpid()}")
+        lock.flush()
+        yield
 
 
 @contextmanager

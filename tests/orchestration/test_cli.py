@@ -2,7 +2,9 @@
 
 import io
 import os
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from email import message_from_bytes
 from pathlib import Path
@@ -21,6 +23,7 @@ from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import Route, SendState, TestReason, TestState, Variant
 from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.file import load_world
+from placement_pipeline.serving import owned_home
 from placement_pipeline.settings import load_settings
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal
@@ -381,6 +384,36 @@ def test_a_fresh_token_key_is_printed_alone_and_serves(placement: Command, bare:
         assert key.endswith("\n")
         TokenSeal(key.strip())
     assert files(bare) == set()
+
+
+# The UI.
+
+
+@pytest.mark.parametrize("command", [("ui",), ("demo", "--ui")])
+def test_a_port_that_is_taken_is_told_before_anything_starts(
+    placement: Command, folder: Path, command: tuple[str, ...]
+) -> None:
+    before = files(folder)
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        ran = placement(*command, "--port", str(port))
+
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"placement: port {port} is in use; end what holds it, or give another with --port\n"
+    assert {path.name for path in (folder / "home").rglob("*")} <= {"owner.lock"}
+    assert files(folder) - {"home"} == before - {"home"}
+
+
+@pytest.mark.parametrize("command", [("ui",), ("demo",), ("demo", "--ui")])
+def test_a_home_that_another_demo_or_ui_works_in_is_left_alone(
+    placement: Command, folder: Path, command: tuple[str, ...]
+) -> None:
+    with owned_home(folder / "home", "placement ui"):
+        ran = placement(*command)
+
+    assert (ran.code, ran.out) == (2, "")
+    assert f"/home is in use by `placement ui`, process {os.getpid()}; end that first" in ran.err
+    assert files(folder / "home") == {"owner.lock"}
 
 
 # The demo's surroundings.

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "by_hand": {"by_hand", "stages", "connectors", "domain", "settings"},
     "defs": {"defs", "stages", "connectors", "warehouse", "domain", "settings"},
     "definitions": {"defs", "settings"},
-    "serving": {"defs", "settings"},
+    "serving": {"connectors", "defs", "settings"},
     "web_guard": set(),
     "cli": {
         "by_hand", "definitions", "defs", "demo", "serving", "stages", "connectors", "warehouse", "domain",
