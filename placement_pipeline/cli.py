@@ -5,6 +5,7 @@ What goes wrong is one line on standard error and an exit code: 2 for input and 
 """
 
 import asyncio
+import errno
 import logging
 import os
 import sys
@@ -29,6 +30,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 # Bound to the stream it starts with: what a run prints is sent elsewhere.
 console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
 
+_INTERRUPTED = 130  # as a shell says of Ctrl-C
 _USER_ERRORS = (SettingsError, InputError, DatabaseUrlError, EmbeddedServerError, ConnectorError)
 
 app.command()(cli_audits.audit)
@@ -52,6 +54,15 @@ def main() -> None:
     except _USER_ERRORS as error:
         sys.stderr.write(f"placement: {error}\n")
         sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"placement: the disk is full ({error.filename or 'no file named'}); make room and go on\n")
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            sys.stderr.write("placement: interrupted; what was done is kept, and the same command goes on from there\n")
+        raise
 
 
 @app.callback()

@@ -81,15 +81,26 @@ def inspect(
 ) -> None:
     """Inspect a received message: who signed it, what aligns, what the receiver decided, what it consists of.
 
-    Without --ip, the envelope is read from the receiver's own header lines.
+    Without --ip, the envelope is read from the receiver's own header lines. Of several messages, one that cannot be
+    read is told, and the others are shown.
     """
     envelope = known_delivery(ip, mail_from, helo)
-    read = [(name, _read_message(name)) for name in messages]
+    read, unread = [], 0
+    for name in messages:
+        try:
+            read.append((name, _read_message(name)))
+        except InputError as error:
+            if len(messages) == 1:
+                raise
+            unread += 1
+            sys.stderr.write(f"placement: {error}\n")
     _show(
         nameserver,
         as_json,
         [lambda auditor, name=name, raw=raw: auditor.inspect(name, raw, authserv_id, envelope) for name, raw in read],  # type: ignore[misc]
     )
+    if unread:
+        raise typer.Exit(_UNANSWERED)
 
 
 def spf(

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError as UnreadableEnvironmentError
@@ -20,8 +21,14 @@ def environment_complaint(error: UnreadableEnvironmentError) -> str:
     return f'{", ".join(names)}: a list or table is not readable; write it as JSON, for example ["2m", "5m"]'
 
 
-def first_complaint(error: ValidationError) -> str:
-    """One line for the first thing wrong, without the value: it may be a secret."""
+def first_complaint(error: ValidationError, file: Path, secrets_file: Path | None) -> str:
+    """One line for the first thing wrong, and where it is written, without the value: it may be a secret.
+
+    Args:
+        error: what the settings said.
+        file: the configuration.
+        secrets_file: the secrets', where there is one.
+    """
     told = error.errors(include_url=False, include_input=False)
     # A list whose only entry is wrong is called too short as well, which nobody wrote.
     told = [one for one in told if one["type"] != "too_short"] or told
@@ -36,4 +43,18 @@ def first_complaint(error: ValidationError) -> str:
     elif first["type"] == "string_pattern_mismatch":
         message = f"this has not its form; write {_FORMS[str(first['loc'][-1])]}"
     more = len(told) - 1
-    return f"{place}: {message}".removeprefix(": ") + (f" (and {more} more)" if more else "")
+    origin = file.name
+    if variable := _variable_of(first["loc"]):
+        origin = variable
+    elif first["loc"][:1] == ("secrets",) and secrets_file is not None:
+        origin = secrets_file.name
+    return f"{origin}: " + f"{place}: {message}".removeprefix(": ") + (f" (and {more} more)" if more else "")
+
+
+def _variable_of(place: tuple[int | str, ...]) -> str | None:
+    """The variable that a setting's value came from: its own, or one that holds a table it is in."""
+    present = {name.upper(): name for name in os.environ}
+    for end in range(len(place), 0, -1):
+        if name := present.get(f"PLACEMENT_{'__'.join(str(part) for part in place[:end])}".upper()):
+            return name
+    return None

@@ -55,7 +55,7 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         return Settings(**data)
     except ValidationError as error:
-        raise SettingsError(f"{path.name}: {first_complaint(error)}") from None
+        raise SettingsError(first_complaint(error, path, secrets_path())) from None
     except UnreadableEnvironmentError as error:
         raise SettingsError(environment_complaint(error)) from None
 

@@ -10,6 +10,7 @@ from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.words import MailProvider, Placement
+from placement_pipeline.settings.cron import is_cron
 from placement_pipeline.settings.fields import Duration, FilePath, MailAddress, Section
 
 
@@ -26,6 +27,13 @@ class Business(Section):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, like Europe
             raise ValueError(f"{value!r} is no time zone; use an IANA name like Europe/Berlin") from error
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _known_schedule(cls, value: str) -> str:
+        if not is_cron(value):
+            raise ValueError(f"{value!r} is no schedule; write five fields as cron does, for example 0 9 * * MON#1")
         return value
 
     @property

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.stages.workplace import Workplace
@@ -57,15 +59,26 @@ def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
 
     Returns:
         Its path, and ``rows`` and ``flagged``.
+
+    Raises:
+        InputError: the marts were never built, or the file cannot be written.
     """
     rows = read_sheet(place, month)
     folder = place.settings.export_directory
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"monthly_sheet_{month:%Y-%m}.xlsx"
     partial = path.with_suffix(".partial")
-    _write(partial, rows, month)
-    partial.chmod(0o600)  # names and addresses
-    partial.replace(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(partial, rows, month)
+        partial.chmod(0o600)  # names and addresses
+        partial.replace(path)
+    except (OSError, FileCreateError) as error:
+        with suppress(OSError):
+            partial.unlink()
+        reason = next((one.strerror for one in (error, *error.args) if isinstance(one, OSError)), None) or error
+        raise InputError(
+            f"{path}: cannot be written ({reason}); make room there, or set export.directory to another folder"
+        ) from None
     with place.engine.begin() as connection:
         note_publication(connection, SHEET, month.isoformat(), path.name, len(rows), "written", place.now())
     return path, Counter({"rows": len(rows), "flagged": sum(row["is_flagged"] for row in rows)})

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, OperationalError, SQLAlchemyError
@@ -91,7 +92,7 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to this version of the code: all of it or nothing, and one starter at a time.
 
     Raises:
-        DatabaseUrlError: the server does not answer or does not let us in.
+        DatabaseUrlError: the server does not answer or does not let us in, or the schema is newer than the code.
     """
     with _first_connection(engine) as connection, connection.begin():
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -100,7 +101,15 @@ def migrate(engine: Engine) -> None:
             connection.execute(CreateSchema(schema))
         config = migration_config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            if "locate revision" not in str(error):
+                raise
+            raise DatabaseUrlError(
+                "the database was made by a newer version of placement; install that version, or set "
+                "PLACEMENT_DATABASE_URL or PLACEMENT_HOME to another"
+            ) from None
 
 
 def _first_connection(engine: Engine) -> Connection:

@@ -1,5 +1,6 @@
 """The command line: what it opens and shows, and that every mistake is one line and an exit code."""
 
+import errno
 import io
 import os
 import socket
@@ -14,8 +15,10 @@ import dagster as dg
 import pytest
 from rich.console import Console
 from sqlalchemy import Engine
+from xlsxwriter.exceptions import FileCreateError
 
 from placement_pipeline import cli
+from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.defs.instance import open_instance
 from placement_pipeline.demo import point_environment
 from placement_pipeline.domain.probe import TOKEN_HEADER, reference_word
@@ -25,6 +28,8 @@ from placement_pipeline.sandbox.server import Sandbox
 from placement_pipeline.sandbox.world.file import load_world
 from placement_pipeline.serving import owned_home
 from placement_pipeline.settings import load_settings
+from placement_pipeline.stages import sheet, workplace
+from placement_pipeline.stages.workplace import open_workplace
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.rotated_tokens import TokenSeal
 from tests.orchestration.conftest import ANNA, MIA, REVOKED_GOOGLE, THIS_MONTH, WORLD, rows, run_assets
@@ -429,3 +434,44 @@ def test_the_demo_takes_nothing_from_a_configuration_that_is_in_real_use(
 
     ours = {name for name in os.environ if name.upper().startswith(("PLACEMENT_", "DAGSTER_HOME"))}
     assert ours == {"PLACEMENT_HOME", "PLACEMENT_CONFIG", "PLACEMENT_SECRETS_FILE"}
+
+
+# What no command expects.
+
+
+def test_a_full_disk_is_one_line(placement: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(settings: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/log")
+
+    monkeypatch.setattr(workplace, "open_workplace", fill)
+    ran = placement("status")
+    assert (ran.code, ran.err) == (1, "placement: the disk is full (/data/log); make room and go on\n")
+
+
+def test_an_interruption_is_one_line_and_the_exit_code_of_ctrl_c(
+    placement: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workplace, "open_workplace", interrupt)
+    ran = placement("status")
+    assert (ran.code, ran.err.count("\n")) == (130, 1)
+    assert ran.err.startswith("placement: interrupted; ")
+
+
+def test_a_sheet_that_cannot_be_written_is_one_line(
+    placement: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(path: Path, rows: object, month: object) -> None:
+        path.write_text("half")
+        raise FileCreateError(OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(sheet, "_write", fill)
+    monkeypatch.setattr(sheet, "load_sheet", lambda connection, month: [])
+    with (
+        open_workplace(load_settings()) as place,
+        pytest.raises(InputError, match=r"written \(No space left on device\)"),
+    ):
+        sheet.export_sheet(place, THIS_MONTH)
+    assert files(place.settings.export_directory) == set()

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 
 from placement_pipeline.warehouse.database import SCHEMAS, migrate, migration_config
+from placement_pipeline.warehouse.errors import DatabaseUrlError
 from placement_pipeline.warehouse.tables import SCHEMA, metadata
 from tests.conftest import engine_on
 
@@ -89,3 +90,14 @@ def test_two_starters_at_once_migrate_once(engine: Engine) -> None:
     with engine.connect() as connection:
         assert set(SCHEMAS) <= set(inspect(connection).get_schema_names())
         assert differences(connection) == []
+
+
+def test_a_database_that_is_newer_than_the_code_is_told_in_one_line(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("update placement.alembic_version set version_num = '9999'"))
+
+    with pytest.raises(
+        DatabaseUrlError, match=r"^the database was made by a newer version of placement; install"
+    ) as told:
+        migrate(engine)
+    assert "\n" not in str(told.value)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, Undefined, UndefinedError
+from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from placement_pipeline.domain.content.markup import MAX_HTML_CHARS, read_html
@@ -130,7 +131,11 @@ def _render(template: MailTemplate, part: str, source: str, fields: Mapping[str,
     except UndefinedError as error:
         raise MissingFieldError(
             f"Template {template.template_id}, {part}: a merge field has no value ({error.message}); "
-            "fill it in the table of mailboxes or take it out of the template."
+            "correct its name, fill it in the table of mailboxes, or take it out of the template."
+        ) from None
+    except SecurityError as error:
+        raise MissingFieldError(
+            f"Template {template.template_id}, {part}: no template may do this ({error.message}); take it out."
         ) from None
     except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
         # The template's own expressions run here: what they get wrong stops this test and no other.

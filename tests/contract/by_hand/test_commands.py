@@ -241,3 +241,16 @@ async def test_a_hostile_message_gets_a_report_or_one_line(placement: Command, r
     assert "Traceback" not in outcome.err
     assert outcome.code in (0, 2)
     assert len(outcome.out.splitlines()) == (outcome.code == 0)
+
+
+async def test_a_message_that_cannot_be_read_keeps_no_other_from_being_shown(
+    placement: Command, received: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.eml").write_bytes(b"\n")
+    path = await received("gmail-01")
+
+    outcome = await placement("inspect", "gone.eml", "empty.eml", path, "--json")
+
+    assert outcome.code == 1
+    assert len(outcome.json()) == 1
+    assert [line.partition(": ")[2].partition(":")[0] for line in outcome.err.splitlines()] == ["gone.eml", "empty.eml"]

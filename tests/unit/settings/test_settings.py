@@ -96,6 +96,7 @@ def test_a_small_file_is_enough_and_the_first_mode_sends_nothing(config: Path) -
         ("[business]\ntime_zone = 'Europe'\n" + MINIMAL, "business.time_zone", "IANA name like Europe/Berlin"),
         ("[business]\ntime_zone = ''\n" + MINIMAL, "business.time_zone", "IANA name like Europe/Berlin"),
         ("[business]\ntime_zone = '../UTC'\n" + MINIMAL, "business.time_zone", "IANA name like Europe/Berlin"),
+        ("[business]\nschedule = 'every monday'\n" + MINIMAL, "business.schedule", "five fields as cron does"),
         ("[scoring]\nflag_below_rate = 80\n" + MINIMAL, "scoring.flag_below_rate", "less than or equal to 1"),
         ("[scoring]\ninbox = ['promotion']\n" + MINIMAL, "scoring.inbox.0", "'promotions'"),
         ("mode = 'Live'\n" + MINIMAL, "mode", "'dry_run' or 'live'"),
@@ -341,3 +342,31 @@ def test_a_path_that_is_not_marked_is_caught() -> None:
 
     assert unmarked(Marked) == []
     assert unmarked(Bare) == ["Bare.other"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PLACEMENT_PACING__INTERVAL", "soon", "PLACEMENT_PACING__INTERVAL: pacing.interval: 'soon'"),
+        ("placement_pacing__interval", "soon", "placement_pacing__interval: pacing.interval: 'soon'"),
+        ("PLACEMENT_PACING", '{"interval": "soon"}', "PLACEMENT_PACING: pacing.interval: 'soon'"),
+        (
+            "PLACEMENT_SECRETS__PIPEDRIVE_TOKN",
+            SECRET,
+            "PLACEMENT_SECRETS__PIPEDRIVE_TOKN: secrets.pipedrive_tokn: there",
+        ),
+    ],
+)
+def test_a_mistake_in_the_environment_is_not_blamed_on_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert complaint(config).startswith(told)
+
+
+def test_a_mistake_in_the_secrets_is_not_blamed_on_the_configuration(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (config.parent / "private.toml").write_text("pipedrive_tokn = 'x'", encoding="utf-8")
+    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(config.parent / "private.toml"))
+    assert complaint(config).startswith("private.toml: secrets.pipedrive_tokn: there is no such setting")

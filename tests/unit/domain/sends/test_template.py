@@ -103,6 +103,15 @@ def test_a_template_cannot_reach_out_of_its_sandbox(expression: str) -> None:
         render(f"<p>{{{{ {expression} }}}}</p>")
 
 
+def test_what_a_template_may_not_do_and_a_field_that_is_not_there_each_say_what_to_do() -> None:
+    with pytest.raises(
+        MissingFieldError, match=r"no template may do this \(access to attribute '__class__'.*take it out"
+    ):
+        render("<p>{{ ''.__class__ }}</p>")
+    with pytest.raises(MissingFieldError, match=r"no attribute 'job_titel'.*correct its name, fill it in the table"):
+        render("<p>{{ rep.job_titel }}</p>")
+
+
 @pytest.mark.parametrize("left", FIELDS)
 @pytest.mark.parametrize("place", ["<p>{}</p>", "<a href='https://acme.example/?n={}'>x</a>", "<b>Hi</b> {}"])
 def test_an_unfilled_field_of_another_tool_stops_the_probe_wherever_it_stands(left: str, place: str) -> None:
