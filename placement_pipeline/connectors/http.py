@@ -27,6 +27,9 @@ TIMEOUT_SECONDS = 30.0
 LONGEST_CALL_SECONDS = 120.0
 """A whole call, from its beginning to the last byte of its answer: a server that dribbles holds nobody for longer."""
 
+MOST_ANSWER_BYTES = 64 * 1024 * 1024
+"""What is read of an answer, once unpacked, whatever it says of its size; a page of Graph's may hold 200 headers."""
+
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_ASKED_SECONDS = 86_400.0
 """What is believed of a pause that is asked for; after a day the provider is asked again."""
@@ -41,6 +44,7 @@ def build_client(
     timeout_seconds: float = TIMEOUT_SECONDS,
     clock: "ClockWatch | None" = None,
     longest_call_seconds: float = LONGEST_CALL_SECONDS,
+    transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
     """The client that all connectors of one event loop share.
 
@@ -49,6 +53,7 @@ def build_client(
         timeout_seconds: for connecting, and for each wait for bytes.
         clock: is told the time of every answer.
         longest_call_seconds: for a whole call.
+        transport: carries the calls; the network without it.
 
     Returns:
         A client that ignores the environment (proxies, ``SSL_CERT_FILE``, ``.netrc``) and
@@ -65,19 +70,46 @@ def build_client(
         timeout=timeout_seconds,
         limits=limits,
         event_hooks=hooks,
+        transport=transport,
     )
 
 
+class TooLargeError(ReadError):
+    """An answer has more bytes than are read of it."""
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__("malformed", f"an answer has more than {most_bytes} bytes, and is not read")
+
+
 class _LimitedClient(httpx.AsyncClient):
-    """Ends a call that goes on for too long, however steadily its bytes come; httpx bounds each wait alone."""
+    """Ends a call that goes on for too long, however steadily its bytes come, or whose answer is too long.
+
+    httpx bounds each wait alone, and no answer.
+    """
 
     def __init__(self, longest_call_seconds: float, **options: Any) -> None:
         super().__init__(**options)
         self._longest_call_seconds = longest_call_seconds
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        most_bytes = request.extensions.get(_MOST_BYTES, MOST_ANSWER_BYTES)
         async with asyncio.timeout(self._longest_call_seconds):
-            return await super().send(request, **options)
+            response = await super().send(request, **{**options, "stream": True})
+            try:
+                content = bytearray()
+                async for piece in response.aiter_bytes():
+                    content += piece
+                    if len(content) > most_bytes:
+                        raise TooLargeError(most_bytes)
+            finally:
+                await response.aclose()
+        # What it said of its packing holds no more.
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in _PACKING]
+        return httpx.Response(response.status_code, headers=headers, content=bytes(content), request=request)
+
+
+_MOST_BYTES = "most_bytes"
+_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
 def _keep_logs_clean() -> None:
@@ -138,6 +170,8 @@ async def send_once(
                 return await client.send(request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         return NothingWritten(f"no connection ({type(error).__name__})")
+    except TooLargeError:
+        return NoAnswer("the answer is longer than any is read")
     except _NO_ANSWER as error:
         return NoAnswer(f"the connection ended without an answer ({type(error).__name__})")
 
@@ -160,6 +194,7 @@ async def read(
     tally: Tally = nullcontext,
     gate: Gate = nullcontext,
     pause_seconds: Callable[[httpx.Response], float | None] | None = None,
+    most_bytes: int = MOST_ANSWER_BYTES,
 ) -> httpx.Response:
     """Make a call that may be made again: no answer, 5xx and throttling are tried again, ``Retry-After`` honoured.
 
@@ -171,13 +206,16 @@ async def read(
         tally: counts every attempt.
         gate: is passed by every attempt; waiting there is not counted.
         pause_seconds: the pause an answer asks for, where the provider has another way than ``Retry-After``.
+        most_bytes: of an answer, unpacked.
 
     Returns:
         The answer, below 500; what 4xx mean is for the caller.
 
     Raises:
+        TooLargeError: the answer is longer; it is not asked for again.
         ReadError: ``throttled`` or ``unreachable``, after the last attempt.
     """
+    request.extensions[_MOST_BYTES] = most_bytes
     asked_pause = pause_seconds or retry_after_seconds
 
     async def once() -> httpx.Response:

@@ -208,7 +208,8 @@ class Location:
 class SeenMessage:
     """One of our own probes in a seed mailbox: met for the first time, or lying elsewhere than before.
 
-    Only the first two fields are set for a message that was known before.
+    Only the first two fields are set for a message that was known before. ``raw`` is None for
+    one of more than ``MAX_PROBE_BYTES``: where it lies counts, and nothing else is said of it.
     """
 
     provider_message_id: str

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 
 TOKEN_HEADER = "X-Placement-Probe"
+MAX_PROBE_BYTES = 1024 * 1024
+"""A probe has some kilobytes. Of a message in a seed that is larger only where it lies and its marks are read."""
 REFERENCE_WORD = "[A-Z2-7]{8}"
 """What a reference word looks like, as a regular expression."""
 _TOKEN_CHARS = 20

@@ -6,6 +6,7 @@ from datetime import datetime
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, any_of
+from placement_pipeline.connectors.google.seed import MOST_RAW_BYTES
 from placement_pipeline.connectors.google.wire import GmailWire, moment_of, raw_of
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.seeds.bounces import read_notice
@@ -49,7 +50,7 @@ class GmailBounceReader:
         request = self._wire.messages.get(userId="me", id=message_id, format="raw")
         async with self._gate:
             try:
-                message = await self._wire.read(request)
-            except NotThereError:  # deleted since it was listed
+                message = await self._wire.read(request, MOST_RAW_BYTES)
+            except (NotThereError, http.TooLargeError):  # deleted since it was listed; or no notice is that large
                 return None
         return moment_of(message), raw_of(message)

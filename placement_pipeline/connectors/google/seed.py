@@ -14,7 +14,7 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import told_of_the_seed
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, from_any_of
-from placement_pipeline.connectors.google.wire import PAGE, GmailWire, moment_of, raw_of
+from placement_pipeline.connectors.google.wire import PAGE, GmailWire, header_values, moment_of, raw_of
 from placement_pipeline.connectors.mail import (
     Cursor,
     Location,
@@ -27,8 +27,12 @@ from placement_pipeline.connectors.mail import (
 from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import read_header
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
+MOST_RAW_BYTES = MAX_PROBE_BYTES * 4 // 3 + 16 * 1024
+"""A message of the largest size in base64, with what Gmail writes around it."""
+
+_ENVELOPE_HEADERS = [TOKEN_HEADER, "From", "Subject", "Message-ID"]
 _GETS_AT_ONCE = 10
 _KEPT_AT_ONCE = 50
 
@@ -113,11 +117,20 @@ class GmailSeedReader:
             await asyncio.to_thread(notebook.keep, ours)
 
     async def _get(self, message_id: str, shape: str) -> dict[str, Any] | None:
-        """One message; None where it was deleted since its id was told."""
+        """One message; None where it was deleted since its id was told. Of one too large to be a probe, the header."""
         request = self._wire.messages.get(userId="me", id=message_id, format=shape)
         async with self._gate:
             try:
-                return await self._wire.read(request)
+                return await self._wire.read(request, MOST_RAW_BYTES)
+            except http.TooLargeError:
+                # Its size could be asked first, for as many units as the message itself.
+                head = self._wire.messages.get(
+                    userId="me", id=message_id, format="metadata", metadataHeaders=_ENVELOPE_HEADERS
+                )
+            except NotThereError:
+                return None
+            try:
+                return await self._wire.read(head, MOST_RAW_BYTES)
             except NotThereError:
                 return None
 
@@ -226,9 +239,9 @@ def change_place(location: Location, changes: Mapping[str, bool]) -> Location:
 
 
 def _seen(message: Mapping[str, Any]) -> SeenMessage:
-    raw = raw_of(message)
-    headers: dict[str, str] = {}
-    for field in read_header(raw):
+    raw = raw_of(message) if "raw" in message else None
+    headers: dict[str, str] = header_values(message) if raw is None else {}
+    for field in read_header(raw or b""):
         headers.setdefault(field.name, field.value)
     return SeenMessage(
         provider_message_id=message["id"],

@@ -102,18 +102,20 @@ class GmailWire:
         self._quota = api.quota
         self._tokens = tokens
 
-    async def read(self, built: Any) -> dict[str, Any]:
+    async def read(self, built: Any, most_bytes: int = http.MOST_ANSWER_BYTES) -> dict[str, Any]:
         """Carry a reading request, again where that may help.
 
         Args:
             built: the request as Google's client built it.
+            most_bytes: of the answer.
 
         Raises:
             SignInError: no token could be had.
+            TooLargeError: the answer is longer.
             NotThereError: Gmail does not have what is asked for.
             ReadError: the mailbox could not be read.
         """
-        response = await self._read_signed_in(built)
+        response = await self._read_signed_in(built, most_bytes)
         if not response.is_success:
             raise explain_refused_read(response, self.who)
         try:
@@ -192,16 +194,16 @@ class GmailWire:
             profile = await self.profile()
             return f"signed in, {int(profile['messagesTotal'])} messages"
 
-    async def _read_signed_in(self, built: Any) -> httpx.Response:
+    async def _read_signed_in(self, built: Any, most_bytes: int) -> httpx.Response:
         token = await self._tokens.token()
-        response = await self._read_once(built, token)
+        response = await self._read_once(built, token, most_bytes)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.forget(token)
             token = await self._tokens.token()
-            response = await self._read_once(built, token)
+            response = await self._read_once(built, token, most_bytes)
         return response
 
-    async def _read_once(self, built: Any, token: str) -> httpx.Response:
+    async def _read_once(self, built: Any, token: str, most_bytes: int) -> httpx.Response:
         operation = _operation(built)
         return await http.read(
             self._client,
@@ -211,6 +213,7 @@ class GmailWire:
             lambda: self._tally(operation),
             lambda: self._gate(operation),
             pause_seconds,
+            most_bytes,
         )
 
     @asynccontextmanager

@@ -45,10 +45,12 @@ class Fetched:
 
     Attributes:
         received_at: when the server took the message (INTERNALDATE); None where it was not asked for.
+        byte_count: of the whole message (RFC822.SIZE); None where it was not asked for.
     """
 
     uid: int
     received_at: datetime | None
+    byte_count: int | None
     content: bytes
 
 
@@ -126,7 +128,8 @@ def read_fetched(data: list[Any]) -> Iterator[Fetched]:
         uid = re.search(rb"\bUID (\d+)", attributes)
         if uid is None:
             raise ValueError("a FETCH answer without UID")
-        yield Fetched(int(uid[1]), _internal_date(attributes), content)
+        size = re.search(rb"\bRFC822\.SIZE (\d+)", attributes)
+        yield Fetched(int(uid[1]), _internal_date(attributes), int(size[1]) if size else None, content)
 
 
 def _internal_date(attributes: bytes) -> datetime | None:

@@ -33,7 +33,7 @@ from placement_pipeline.connectors.probe_shapes import read_author, read_subject
 from placement_pipeline.connectors.sign_in import TokenSource
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import read_header
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 T = TypeVar("T")
 
@@ -179,6 +179,10 @@ class _Sweep:
         self._message_count += len(moved) + len(new)
         verdicts = self._notebook.are_ours([_envelope(message) for message in new.values()]) if new else ()
         ours = [uid for uid, is_ours in zip(new, verdicts, strict=True) if is_ours]
+        large = {one.uid for one in found if (one.byte_count or 0) > MAX_PROBE_BYTES}
+        if kept := [new[uid] for uid in ours if uid in large]:
+            self._notebook.keep(kept)  # no probe is that large: what its header tells has to do
+        ours = [uid for uid in ours if uid not in large]
         for uids in _chunks(ours, _BODIES_AT_ONCE):
             raw = self._connection.bodies(uids)
             self._notebook.keep([replace(new[uid], raw=raw[uid]) for uid in uids if uid in raw])

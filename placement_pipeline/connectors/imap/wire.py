@@ -29,9 +29,12 @@ from placement_pipeline.connectors.imap.answers import (
 )
 from placement_pipeline.connectors.imap.folders import Folder
 from placement_pipeline.connectors.metering import Meter
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
-_ENVELOPE = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
+_ENVELOPE = f"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
+MOST_LITERAL_BYTES = 2 * MAX_PROBE_BYTES
+"""What is read of one literal, whatever the server said of its size before."""
+
 _STATUS = "STATUS (MESSAGES UIDNEXT UIDVALIDITY)"
 # strftime would write them in the language of the process.
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -91,6 +94,29 @@ def connect(server: Server, sign_in: SignIn, meter: Meter) -> Iterator["Connecti
             stack.callback(_leave, client)
             _sign_in(client, server, sign_in)
         yield Connection(client, server.who, meter)
+
+
+class _Bounded:
+    """A client that reads no literal which is longer than what was asked for can be."""
+
+    def read(self, size: int) -> bytes:
+        """Called by imaplib for each literal.
+
+        Raises:
+            ValueError: it is longer than is read.
+        """
+        if size > MOST_LITERAL_BYTES:
+            raise ValueError("a literal longer than is read")
+        content: bytes = super().read(size)  # type: ignore[misc]
+        return content
+
+
+class _PlainClient(_Bounded, imaplib.IMAP4):
+    pass
+
+
+class _TlsClient(_Bounded, imaplib.IMAP4_SSL):
+    pass
 
 
 class Connection:
@@ -215,9 +241,9 @@ def _leave(client: imaplib.IMAP4) -> None:
 def _open(server: Server) -> imaplib.IMAP4:
     try:
         if server.security == "none":
-            return imaplib.IMAP4(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
+            return _PlainClient(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
         context = ssl.create_default_context(cafile=str(server.ca_bundle) if server.ca_bundle else None)
-        return imaplib.IMAP4_SSL(server.host, server.port, ssl_context=context, timeout=http.TIMEOUT_SECONDS)
+        return _TlsClient(server.host, server.port, ssl_context=context, timeout=http.TIMEOUT_SECONDS)
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:

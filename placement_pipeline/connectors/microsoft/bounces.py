@@ -18,6 +18,7 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.domain import clocks
 from placement_pipeline.domain.message import HeaderField
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES
 from placement_pipeline.domain.seeds.notices import may_be_notice
 
 _BOUNCES_AT_MOST = 200
@@ -61,7 +62,11 @@ class GraphBounceReader:
 
     async def _whole(self, message_id: str) -> bytes | None:
         """The message; None where it was deleted since it was listed."""
-        response = await self._wire.read("messages.value", f"{message_path(message_id)}/$value")
+        path = f"{message_path(message_id)}/$value"
+        try:
+            response = await self._wire.read("messages.value", path, most_bytes=MAX_PROBE_BYTES)
+        except http.TooLargeError:  # no notice is that large
+            return None
         return None if response.status_code == httpx.codes.NOT_FOUND else response.content
 
 

@@ -5,6 +5,7 @@ How a call is made is in ``wire``; what a folder means is in ``domain.seeds.land
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -35,7 +36,7 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.connectors.probe_shapes import read_token
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 FILTERED_MOST = 5000
 """What a first round with a filter tells of at most; what is more is found by the listing
@@ -245,9 +246,12 @@ class _Sweep:
             await asyncio.to_thread(self._notebook.keep, seen)
 
     async def _see(self, row: _Row, folder: _Folder) -> SeenMessage:
-        response = await self._wire.read("messages.value", f"{message_path(row['id'])}/$value")
-        if response.status_code == httpx.codes.NOT_FOUND:
-            raise ReadError("refused", f"{self._wire.who}: a message was removed while it was read")
+        path, raw = f"{message_path(row['id'])}/$value", None
+        with suppress(http.TooLargeError):  # no probe is that large: what Graph tells of it has to do
+            response = await self._wire.read("messages.value", path, most_bytes=MAX_PROBE_BYTES)
+            if response.status_code == httpx.codes.NOT_FOUND:
+                raise ReadError("refused", f"{self._wire.who}: a message was removed while it was read")
+            raw = response.content
         envelope = _envelope(row)
         return SeenMessage(
             provider_message_id=row["id"],
@@ -257,7 +261,7 @@ class _Sweep:
             from_address=envelope.from_address,
             subject=envelope.subject,
             internet_message_id=row.get("internetMessageId"),
-            raw=response.content,
+            raw=raw,
         )
 
     def _folder(self, row: _Row) -> _Folder:

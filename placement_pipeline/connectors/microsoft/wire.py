@@ -122,6 +122,7 @@ class GraphWire:
         params: Mapping[str, str] | None = None,
         *,
         page_size: int | None = None,
+        most_bytes: int = http.MOST_ANSWER_BYTES,
         also: Collection[int] = (httpx.codes.NOT_FOUND,),
     ) -> httpx.Response:
         """Read, again where that may help.
@@ -131,6 +132,7 @@ class GraphWire:
             path: below the mailbox, or a whole address that Graph gave (``@odata.nextLink``).
             params: the query.
             page_size: rows in an answer, where the path takes no ``$top``.
+            most_bytes: of the answer.
             also: statuses beside success that are an answer to the caller.
 
         Returns:
@@ -138,14 +140,16 @@ class GraphWire:
 
         Raises:
             SignInError: no token could be had.
+            TooLargeError: the answer is longer.
             ReadError: the mailbox could not be read.
         """
         url = self._url(path)
         token = await self._tokens.token()
-        response = await self._read_once(operation, url, params, token, page_size)
+        response = await self._read_once(operation, url, params, token, page_size, most_bytes)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._tokens.forget(token)
-            response = await self._read_once(operation, url, params, await self._tokens.token(), page_size)
+            token = await self._tokens.token()
+            response = await self._read_once(operation, url, params, token, page_size, most_bytes)
         if response.is_success or response.status_code in also:
             return response
         raise ReadError("refused", f"{self.who}: Graph refuses the read ({tell_error(response)})")
@@ -218,7 +222,13 @@ class GraphWire:
         return path
 
     async def _read_once(
-        self, operation: str, url: str, params: Mapping[str, str] | None, token: str, page_size: int | None
+        self,
+        operation: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        token: str,
+        page_size: int | None,
+        most_bytes: int,
     ) -> httpx.Response:
         request = self.api.client.build_request("GET", url, params=params, headers=_headers(token, page_size))
         return await http.read(
@@ -228,6 +238,7 @@ class GraphWire:
             throttled=self.api.heed,
             tally=self._tally(operation),
             gate=lambda: self.api.turn(self.who),
+            most_bytes=most_bytes,
         )
 
     def _tally(self, operation: str) -> Callable[[], AbstractContextManager[None]]:

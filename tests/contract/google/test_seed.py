@@ -12,7 +12,7 @@ import pytest
 from placement_pipeline.connectors.errors import SeedReadError, SignInError
 from placement_pipeline.connectors.google.seed import GmailSeedReader
 from placement_pipeline.connectors.mail import Cursor, Scopes, SeedEnvelope, SeenMessage, SweepReading
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
@@ -72,6 +72,12 @@ class Room:
 
     def forget_calls(self) -> None:
         self.reader = self.doors.gmail_seed(self.seed_id)
+
+
+def large(token: str) -> bytes:
+    """A message with our token and more bytes than are read."""
+    head = f"From: {ANNA}\r\nSubject: Large\r\nMessage-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+    return head.encode() + b"x" * 76 * 2**15
 
 
 @pytest.fixture
@@ -428,3 +434,17 @@ async def test_reps_of_other_providers_are_found_as_well(room: Room) -> None:
     probe = await room.receive(WIDE)
     await room.sweep()
     assert room.notes.find(probe.token).from_address == WIDE
+
+
+async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(room: Room) -> None:
+    """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
+    token = make_token("test-1", "large")
+    room.ours.add(token)
+    room.doors.sandbox.office.store.add(room.address, large(token), "junk")
+    probe = await room.receive()
+    await room.sweep()
+
+    found = room.notes.find(token)
+    assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
+    assert (found.internet_message_id, "SPAM" in found.location.labels) == ("<large@acme.example>", True)
+    assert room.notes.find(probe.token).raw is not None

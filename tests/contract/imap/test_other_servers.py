@@ -9,6 +9,7 @@ import pytest
 
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.imap.seed import ImapSeedReader
+from placement_pipeline.connectors.imap.wire import MOST_LITERAL_BYTES
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
@@ -430,3 +431,19 @@ async def test_a_refused_token_is_answered_with_nothing_so_that_the_refusal_come
         with pytest.raises(SeedReadError, match=r"refuses the access token \(status 400\)"):
             await reader(server, tokens).prove()
         assert server.commands == ["AUTHENTICATE XOAUTH2", shown, ""] * 2
+
+
+async def test_a_literal_longer_than_the_size_that_was_told_is_not_read() -> None:
+    """A server may say little and send much."""
+    told = "From: a@a.example\r\n\r\n"
+    envelope = f"* 1 FETCH (UID 1 RFC822.SIZE 10 BODY[HEADER.FIELDS (FROM)] {literal(told)})\nOK done"
+    whole = f"* 1 FETCH (UID 1 BODY[] {literal(told + 'x' * MOST_LITERAL_BYTES)})\nOK done"
+    script: dict[str, Answer] = {
+        "LIST": INBOX,
+        "EXAMINE": opened(1, 2),
+        "UID FETCH": lambda command: whole if "BODY.PEEK[])" in command else envelope,
+    }
+    async with ScriptedImap(script) as server:
+        with pytest.raises(SeedReadError) as caught:
+            await reader(server).sweep(SINCE, None, Notes())
+    assert caught.value.code == "malformed"

@@ -17,7 +17,7 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.mail import Location, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.domain.probe import TOKEN_HEADER
+from placement_pipeline.domain.probe import TOKEN_HEADER, make_token
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, Doors, no_draft, probe_to
@@ -402,3 +402,21 @@ def flags(doors: Doors, seed_id: str, token: str) -> bytes:
         _, data = server.fetch(number.decode(), "(FLAGS)")
         assert isinstance(data[0], bytes)
         return data[0].partition(b"FLAGS ")[2].rstrip(b")") + b")"
+
+
+def large(token: str) -> bytes:
+    """A message with our token and more bytes than are read."""
+    head = f"From: {ANNA}\r\nSubject: Large\r\nMessage-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+    return head.encode() + b"x" * 76 * 2**15
+
+
+async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doors) -> None:
+    """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
+    token = make_token("test-1", "large")
+    doors.sandbox.office.store.add(doors.account("regional-01").address, large(token), "junk")
+    notes = Notes(lambda envelope: envelope.token == token)
+    await doors.seed("regional-01").sweep(SINCE, None, notes)
+
+    found = notes.find(token)
+    assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
+    assert (found.internet_message_id, found.location.folder) == ("<large@acme.example>", "junk")

@@ -15,7 +15,7 @@ from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft import seed as graph_seed
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
 from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
 from placement_pipeline.sandbox.microsoft import delta as graph_delta
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from placement_pipeline.sandbox.server import Sandbox
@@ -515,3 +515,21 @@ async def test_mailboxes_read_at_once_stay_below_the_limit_of_requests_in_flight
     readers = [doors.graph_seed("m365-01") for _ in range(3)]
     await asyncio.gather(*(reader.sweep(SINCE, None, watching(*probes)) for reader in readers))
     assert most == in_flight
+
+
+def large(token: str) -> bytes:
+    """A message with our token and more bytes than are read."""
+    head = f"From: {ANNA}\r\nSubject: Large\r\nMessage-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+    return head.encode() + b"x" * 76 * 2**15
+
+
+async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doors) -> None:
+    """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
+    token = make_token("test-1", "large")
+    doors.sandbox.office.store.add(doors.account("m365-01").address, large(token), "junk")
+    notes = Notes(lambda envelope: envelope.token == token)
+    await sweep(doors, "m365-01", notes)
+
+    found = notes.find(token)
+    assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
+    assert (found.internet_message_id, found.location.folder) == ("<large@acme.example>", "junkemail")

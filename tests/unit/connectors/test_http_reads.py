@@ -1,6 +1,7 @@
 """The retry policy, on a transport without sockets."""
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -222,3 +223,19 @@ def test_a_providers_moment_is_told_by_our_clock_where_ours_is_wrong(
     watch.ahead = None if ahead_seconds is None else timedelta(seconds=ahead_seconds)
     expected = MOMENT - timedelta(seconds=ahead_seconds or 0) if is_mended else MOMENT
     assert watch.ours(MOMENT) == expected
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(1000, True), (1001, False)])
+async def test_an_answer_is_read_up_to_a_size_whatever_it_says_of_it(size: int, is_read: bool) -> None:
+    """Packed it is small: a kilobyte can be a gigabyte."""
+    packed = gzip.compress(b"x" * size)
+    answers = Answers(httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed))
+    async with http.build_client(transport=httpx.MockTransport(answers)) as session:
+        request = session.build_request("GET", URL)
+        if is_read:
+            response = await http.read(session, request, "seed gmail-01", most_bytes=1000)
+            assert (response.status_code, response.content) == (200, b"x" * size)
+        else:
+            with pytest.raises(http.TooLargeError):
+                await http.read(session, request, "seed gmail-01", most_bytes=1000)
+    assert answers.asked == 1
