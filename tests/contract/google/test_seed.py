@@ -12,10 +12,11 @@ import pytest
 from placement_pipeline.connectors.errors import SeedReadError, SignInError
 from placement_pipeline.connectors.google.seed import GmailSeedReader
 from placement_pipeline.connectors.mail import Cursor, Scopes, SeedEnvelope, SeenMessage, SweepReading
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
+from tests.tokens import token_of
 
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
 LIST, GET, HISTORY = "gmail.messages.list", "gmail.messages.get", "gmail.history.list"
@@ -438,7 +439,7 @@ async def test_reps_of_other_providers_are_found_as_well(room: Room) -> None:
 
 async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(room: Room) -> None:
     """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
-    token = make_token("test-1", "large")
+    token = token_of("test-1", "large")
     room.ours.add(token)
     room.doors.sandbox.office.store.add(room.address, large(token), "junk")
     probe = await room.receive()

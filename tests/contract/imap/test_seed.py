@@ -17,11 +17,12 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.mail import Location, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
-from placement_pipeline.domain.probe import TOKEN_HEADER, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes
+from tests.tokens import token_of
 
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
 FOLDER_COUNT = 3  # the sandbox's INBOX, Junk and Trash; Sent and Drafts hold the seed's own mail
@@ -412,7 +413,7 @@ def large(token: str) -> bytes:
 
 async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doors) -> None:
     """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
-    token = make_token("test-1", "large")
+    token = token_of("test-1", "large")
     doors.sandbox.office.store.add(doors.account("regional-01").address, large(token), "junk")
     notes = Notes(lambda envelope: envelope.token == token)
     await doors.seed("regional-01").sweep(SINCE, None, notes)

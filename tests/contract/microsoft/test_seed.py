@@ -15,12 +15,13 @@ from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft import seed as graph_seed
 from placement_pipeline.connectors.microsoft.seed import GraphSeedReader
 from placement_pipeline.connectors.microsoft.wire import GraphApi, GraphWire
-from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, make_token
+from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.microsoft import delta as graph_delta
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from placement_pipeline.sandbox.server import Sandbox
 from tests.contract.conftest import ANNA, COLD, MIA, MOVED_AFTER_SECONDS, Doors, any_draft, probe_to
 from tests.contract.notebook import Notes
+from tests.tokens import token_of
 
 DELTA, LIST, RAW = "graph.messages.delta", "graph.messages.list", "graph.messages.raw"
 SINCE = datetime.now(UTC) - timedelta(minutes=1)
@@ -525,7 +526,7 @@ def large(token: str) -> bytes:
 
 async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doors) -> None:
     """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
-    token = make_token("test-1", "large")
+    token = token_of("test-1", "large")
     doors.sandbox.office.store.add(doors.account("m365-01").address, large(token), "junk")
     notes = Notes(lambda envelope: envelope.token == token)
     await sweep(doors, "m365-01", notes)
