@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from placement_pipeline.by_hand import commands as cli_audits
 from placement_pipeline.connectors.errors import ConnectorError, InputError
+from placement_pipeline.console import complain, open_console
 from placement_pipeline.domain.words import Route, Scope, TestReason, TestState, Variant
 from placement_pipeline.settings import SettingsError, config_path, load_settings
 from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServerError
@@ -27,8 +27,7 @@ from placement_pipeline.warehouse.errors import DatabaseUrlError, EmbeddedServer
 # an audit by hand is over before that would be.
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-# Bound to the stream it starts with: what a run prints is sent elsewhere.
-console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+console = open_console()
 
 _INTERRUPTED = 130  # as a shell says of Ctrl-C
 _USER_ERRORS = (SettingsError, InputError, DatabaseUrlError, EmbeddedServerError, ConnectorError)
@@ -52,7 +51,7 @@ def main() -> None:
     try:
         app()
     except _USER_ERRORS as error:
-        sys.stderr.write(f"placement: {error}\n")
+        complain(error)
         sys.exit(2)
     except OSError as error:
         if error.errno != errno.ENOSPC:
@@ -119,7 +118,9 @@ def doctor() -> None:
             async for line in doctor_stage.examine(place, access):
                 ill += line.health is doctor_stage.Health.ILL
                 mark = f"[{colours[line.health]}]{line.health:8}[/]"
-                console.print(f"{mark} {line.subject:24} {escape(line.message)}", highlight=False, soft_wrap=True)
+                console.print(
+                    f"{mark} {escape(line.subject):24} {escape(line.message)}", highlight=False, soft_wrap=True
+                )
         return ill
 
     with open_workplace(load_settings()) as place:
@@ -214,7 +215,7 @@ def sheet(month: Month = None, export: Annotated[bool, typer.Option(help="Write 
         console.print(sheet_table(rows, chosen))
         if export:
             path, _ = export_sheet(place, chosen)
-            console.print(f"Written to {path}")
+            console.print(f"Written to {path}", markup=False)
 
 
 @app.command()
@@ -273,13 +274,13 @@ def _run(job_name: str, month: date, config: dict[str, Any]) -> None:
         result = run_job(defs(), instance, job_name, month.isoformat(), config)
     if not result.success:
         for line in failures(result):
-            sys.stderr.write(f"placement: {line}\n")
+            complain(line)
         raise typer.Exit(1)
     for event in result.get_asset_materialization_events():
         materialization = event.step_materialization_data.materialization
         counts = {name: value.value for name, value in materialization.metadata.items() if "/" not in name}
         shown = ", ".join(f"{name} {value}" for name, value in counts.items())
-        console.print(f"{materialization.asset_key.to_user_string()}: {shown}", highlight=False)
+        console.print(f"{materialization.asset_key.to_user_string()}: {shown}", highlight=False, markup=False)
 
 
 def _month(value: str | None) -> date | None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import typer
-from rich.console import Console
 
 from placement_pipeline.by_hand.answering import answer_lines
 from placement_pipeline.by_hand.auditor import HandAuditor, open_auditor
@@ -26,7 +25,9 @@ from placement_pipeline.by_hand.requests import (
 )
 from placement_pipeline.by_hand.tables import report_table
 from placement_pipeline.connectors.errors import InputError
+from placement_pipeline.console import open_console
 from placement_pipeline.domain.audit.report import AuditReport
+from placement_pipeline.domain.harmless import harmless
 from placement_pipeline.domain.message import MAX_MESSAGE_BYTES
 
 STANDARD_INPUT = "-"
@@ -139,8 +140,7 @@ def _show(
     nameservers: Sequence[str] | None, as_json: bool, asked: Sequence[Callable[[HandAuditor], Awaitable[AuditReport]]]
 ) -> None:
     """Print each report as it is ready: a table, or with ``--json`` a line."""
-    # As wide as the terminal, or as a page where there is none.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = open_console()
 
     async def work(auditor: HandAuditor) -> None:
         for report in asyncio.as_completed([one(auditor) for one in asked]) if as_json else ():
@@ -209,5 +209,5 @@ def _line(report: AuditReport) -> str:
 
 
 def _write(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(harmless(line) + "\n")
     sys.stdout.flush()

@@ -38,7 +38,7 @@ def _tell(place: Workplace, row: Mapping[str, Any], urls: Sequence[str]) -> str:
 
 def _alert(row: Mapping[str, Any]) -> tuple[str, str]:
     return (
-        f"{row['rep_name']}: {row['address']} is flagged",
+        f"{' '.join(row['rep_name'].split())}: {row['address']} is flagged",
         f"Gmail {_percent(row['inbox_rate_gmail'])}, Microsoft 365 {_percent(row['inbox_rate_microsoft365'])}.\n"
         f"{row['why']}\n{row['remedy'] or ''}",
     )

@@ -11,6 +11,7 @@ import xlsxwriter
 from xlsxwriter.exceptions import FileCreateError
 
 from placement_pipeline.connectors.errors import InputError
+from placement_pipeline.domain.harmless import harmless
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.marts import MartRows, load_sheet
 from placement_pipeline.warehouse.publications import note_publication
@@ -39,6 +40,10 @@ _COLUMNS: tuple[tuple[str, str, int, str], ...] = (
     ("Team O365", "team_median_inbox_rate_microsoft365", 14, "rate"),
 )
 """Heading, column of ``monthly_sheet`` or of the row built from it, width in characters, format."""
+
+
+_CELL_CHARS = 32_767
+_CUT = " … cut"
 
 
 def read_sheet(place: Workplace, month: date) -> MartRows:
@@ -126,9 +131,18 @@ def _write_cell(sheet: Any, line: int, column: int, value: Any, cell_format: Any
         sheet.write_datetime(line, column, value, cell_format)
     elif isinstance(value, str):
         # write() would take a name that begins with = for a formula.
-        sheet.write_string(line, column, value, cell_format)
+        sheet.write_string(line, column, _fitting(value), cell_format)
     else:
         sheet.write_number(line, column, float(value), cell_format)
+
+
+def _fitting(text: str) -> str:
+    """Text as a cell can hold it: what is longer is left out by XlsxWriter without a word."""
+    text = harmless(text)
+    # Excel counts as UTF-16 does; whatever of it is cut, is cut to be on the safe side.
+    if len(text.encode("utf-16-le")) // 2 <= _CELL_CHARS:
+        return text
+    return text.encode("utf-16-le")[: 2 * (_CELL_CHARS - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
 
 
 def _certainty(row: Mapping[str, Any]) -> str:

@@ -1,11 +1,18 @@
+import re
+from dataclasses import replace
 from datetime import date
 from io import StringIO
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from placement_pipeline.by_hand.tables import report_table
+from placement_pipeline.console import SafeConsole, complain
+from placement_pipeline.domain.audit.report import AuditReport
+from placement_pipeline.domain.findings import SubjectKind, make_finding
 from placement_pipeline.domain.roster import PipedriveUser, build_roster, judge_users
 from placement_pipeline.terminal import (
     change_table,
@@ -194,3 +201,49 @@ def test_a_difference_is_rounded_down_as_the_rates_beside_it_are(difference: flo
 )
 def test_a_rate_is_a_percentage_rounded_down_and_an_unknown_one_a_dash(rate: float | None, text: str) -> None:
     assert rate_text(rate).plain == text
+
+
+HOSTILE = "A\x1b]0;owned\x07\x1b[31m\x9b2J\u202egnp.exe [bold]B[/bold] [link=https://evil.example]C[/link]\r"
+HARMLESS = "A]0;owned[31m2Jgnp.exe [bold]B[/bold] [link=https://evil.example]C[/link]"
+
+
+def hostile_tables() -> list[RenderableType]:
+    """Everything that shows what others wrote, with a name that is a control sequence."""
+    user = PipedriveUser(1, HOSTILE, "ada@acme.example", is_active=True)
+    row = ROW | {"rep_name": HOSTILE, "address": HOSTILE, "why": HOSTILE, "is_retest": True}
+    finding = make_finding("dkim_unknown", SubjectKind.DOMAIN, "x", {}, detail="nothing")
+    told = replace(finding, remedy=HOSTILE)  # a finding is cleaned where it is made; the console relies on nobody
+    return [
+        roster_table([entry(rep_name=HOSTILE, why=HOSTILE)], MONTH),
+        left_out_table(judge_users([user], [])),
+        sheet_table([row], MONTH),
+        change_table([row]),
+        report_table(AuditReport(HOSTILE, "", ("dkim",), (told,))),
+        Text(HOSTILE),
+    ]
+
+
+def written(console_class: type[Console], table: RenderableType) -> str:
+    stream = StringIO()
+    console_class(file=stream, width=900, color_system=None).print(table)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_control_sequence_in_a_name_does_not_reach_the_terminal(number: int) -> None:
+    table = hostile_tables()[number]
+    safe = written(SafeConsole, table)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", safe)
+    assert HARMLESS in safe, "and markup in it is text"
+    assert "\x1b[31m" in written(Console, table), "by itself rich lets it pass"
+
+
+def test_a_mistake_that_is_told_holds_no_control_sequence(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(ValueError(HOSTILE))
+    assert capsys.readouterr().err == f"placement: {HARMLESS}\n"
+
+
+def test_our_own_colours_are_shown() -> None:
+    stream = StringIO()
+    SafeConsole(file=stream, force_terminal=True, color_system="standard").print("[red]broken[/]")
+    assert stream.getvalue() == "\x1b[31mbroken\x1b[0m\n"

@@ -145,3 +145,17 @@ def test_every_column_has_a_heading_and_a_format_of_its_own() -> None:
     assert len(set(headings)) == len(headings)
     assert {kind for _, _, _, kind in sheet._COLUMNS} <= {"text", "date", "rate", "number", "flag"}
     assert all(kind == "rate" for _, name, _, kind in sheet._COLUMNS if "rate" in name)
+
+
+@pytest.mark.parametrize("letter", ["x", "\U0001f600"])
+def test_a_text_longer_than_a_cell_holds_is_cut_where_it_can_be_seen(tmp_path: Path, letter: str) -> None:
+    """XlsxWriter leaves the cell empty, and says so to nobody."""
+    found = cell(written(tmp_path, [ROW | {"why": letter * 40_000}]), "Why")
+    assert isinstance(found.value, str)
+    assert found.value.startswith(letter * 16_000)
+    assert found.value.endswith(f"{letter} … cut")
+    assert len(found.value.encode("utf-16-le")) // 2 <= 32_767
+
+
+def test_a_text_that_fits_a_cell_is_whole(tmp_path: Path) -> None:
+    assert cell(written(tmp_path, [ROW | {"why": "x" * 32_767}]), "Why").value == "x" * 32_767
