@@ -9,8 +9,8 @@ Imports run one way: ``defs, cli, by_hand -> stages -> connectors, warehouse -> 
 - ``settings``: every setting, typed. It knows ``domain`` alone.
 - ``by_hand``: audits of an address or a message that someone names.
 - ``defs`` and ``definitions``: Dagster; each asset calls one stage.
-- ``cli``, ``console``, ``terminal``, ``serving``, ``web_guard``, ``demo``: the command, what it prints to, its tables, the
-  UI's processes and who may ask it for what, the demo.
+- ``cli``, ``console``, ``terminal``, ``serving``, ``web_guard``, ``demo``: the command, what it prints to, its tables,
+  the UI's processes and who may ask it for what, the demo.
 - ``sandbox``: the local world of the demo and the tests. It knows ``domain`` alone, and ``demo`` alone knows it.
 """
 

@@ -111,21 +111,19 @@ def doctor() -> None:
     from placement_pipeline.stages.token_store import open_token_store
     from placement_pipeline.stages.workplace import Workplace, open_workplace
 
-    async def examine(place: Workplace) -> int:
-        ill = 0
-        colours = {"ok": "green", "warning": "yellow", "broken": "red"}
+    async def examine(place: Workplace) -> list[doctor_stage.DoctorLine]:
         async with open_access(place.settings, place.now, open_token_store(place)) as access:
-            async for line in doctor_stage.examine(place, access):
-                ill += line.health is doctor_stage.Health.ILL
-                mark = f"[{colours[line.health]}]{line.health:8}[/]"
-                console.print(
-                    f"{mark} {escape(line.subject):24} {escape(line.message)}", highlight=False, soft_wrap=True
-                )
-        return ill
+            return [line async for line in doctor_stage.examine(place, access)]
 
-    with open_workplace(load_settings()) as place:
-        ill = asyncio.run(examine(place))
-    if ill:
+    with open_workplace(load_settings()) as place, console.status("Looking at everything"):
+        lines = asyncio.run(examine(place))
+    colours = {"broken": "red", "warning": "yellow", "ok": "green"}  # what has to be mended comes first
+    width = max(len(line.subject) for line in lines)
+    for line in sorted(lines, key=lambda line: list(colours).index(line.health)):
+        mark = f"[{colours[line.health]}]{line.health:8}[/]"
+        text = f"{mark} {escape(line.subject):{width}} {escape(line.message)}"
+        console.print(text, highlight=False, soft_wrap=True)
+    if ill := sum(line.health is doctor_stage.Health.ILL for line in lines):
         console.print(f"{ill} broken", style="red")
         raise typer.Exit(1)
 

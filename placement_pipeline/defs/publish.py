@@ -7,7 +7,7 @@ import dagster as dg
 from placement_pipeline.defs.partitions import month_asset, months_of
 from placement_pipeline.defs.reporting import report, total
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.stages.alerts import send_alerts
+from placement_pipeline.stages.alerts import complain_of_failed, months_to_tell, send_alerts
 from placement_pipeline.stages.sheet import export_sheet
 
 _GROUP = "publish"
@@ -41,9 +41,14 @@ def monthly_sheet_export(context: dg.AssetExecutionContext, placement: Placement
     deps=[_SHEET],
 )
 def alerts(context: dg.AssetExecutionContext, placement: PlacementResource) -> dg.MaterializeResult[None]:
-    """A notification for each flagged mailbox, told once a result, for the running month only."""
+    """A notification of each flagged mailbox to each place, once a result, for the running month and the one before.
+
+    Where a place does not take one the step fails, after all others were told; it is tried again an hour later.
+    """
     with placement.workplace(context.run.run_id) as place:
-        if place.this_month not in months_of(context):
-            return report({"sent": 0}, rows=0, note="The month is over: nobody is told again.")
-        counts = send_alerts(place, place.this_month)
+        told = [month for month in months_to_tell(place) if month in months_of(context)]
+        if not told:
+            return report({"sent": 0}, rows=0, note="The month is long over: nobody is told.")
+        counts = total([send_alerts(place, month) for month in told])
+        complain_of_failed(counts)
     return report(counts, rows=counts["sent"])

@@ -1,39 +1,82 @@
-"""Alerts: the configured places are told of flagged mailboxes, each result once."""
+"""Alerts: the configured places are told of flagged mailboxes, each place once a result."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
-from placement_pipeline.connectors.notify import notify
+from placement_pipeline.connectors.errors import ConnectorError
+from placement_pipeline.connectors.notify import notify, target_of
 from placement_pipeline.stages.sheet import read_sheet
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse.publications import is_published, note_publication
+from placement_pipeline.warehouse.publications import (
+    ALERT,
+    is_told,
+    months_with_failed_alerts,
+    note_publication,
+)
+
+_REST = timedelta(hours=1)
+"""How long a place that did not take an alert is left alone."""
+
+
+class AlertError(ConnectorError):
+    """A place did not take an alert; the others were told, and this one is tried again."""
 
 
 def send_alerts(place: Workplace, month: date) -> Counter[str]:
-    """Tell the configured places about flagged mailboxes, each result once.
+    """Tell each configured place about flagged mailboxes, each result once; a place that fails keeps no other waiting.
 
     Returns:
-        Flagged mailboxes by outcome: ``sent``, ``failed``, ``not_configured``, ``told_before``.
+        Alerts by outcome: ``sent``, ``failed``, ``told_before``; flagged mailboxes as ``not_configured`` where
+        there is no place.
     """
     flagged = [row for row in read_sheet(place, month) if row["is_flagged"]]
-    urls = [secret.get_secret_value() for secret in place.settings.secrets.notify_urls]
-    return Counter(_tell(place, row, urls) for row in flagged)
-
-
-def _tell(place: Workplace, row: Mapping[str, Any], urls: Sequence[str]) -> str:
-    key = f"{row['test_id']}:{row['flag_code']}"
-    with place.engine.begin() as connection:
-        if is_published(connection, "alert", key):
-            return "told_before"
+    urls = _urls(place)
     if not urls:
-        return "not_configured"
-    if not notify(urls, *_alert(row)):
-        return "failed"
+        return Counter({"not_configured": len(flagged)})
+    return Counter(_tell(place, row, url) for row in flagged for url in urls)
+
+
+def months_to_tell(place: Workplace) -> list[date]:
+    """Months whose flagged mailboxes are told of: the running one, and the one before, which may end unpublished."""
+    last_month = (place.this_month - timedelta(days=1)).replace(day=1)
+    return [last_month, place.this_month]
+
+
+def months_to_tell_again(place: Workplace) -> list[date]:
+    """Of those, the months of which a place that is still configured has not taken an alert, an hour ago or longer."""
+    targets = [target_of(url) for url in _urls(place)]
     with place.engine.begin() as connection:
-        note_publication(connection, "alert", key, "notify_urls", 1, "sent", place.now())
-    return "sent"
+        return months_with_failed_alerts(connection, targets, months_to_tell(place)[0], place.now() - _REST)
+
+
+def complain_of_failed(counts: Mapping[str, int]) -> None:
+    """Make what was not told a failure that someone sees.
+
+    Raises:
+        AlertError: an alert was not taken.
+    """
+    if counts.get("failed"):
+        raise AlertError(
+            f"{counts['failed']} alerts were not taken, {counts.get('sent', 0)} were; they are tried again in an hour. "
+            "`placement doctor` tells which URL of secrets.notify_urls is not understood; look at the others' services"
+        )
+
+
+def _urls(place: Workplace) -> list[str]:
+    return [secret.get_secret_value() for secret in place.settings.secrets.notify_urls]
+
+
+def _tell(place: Workplace, row: Mapping[str, Any], url: str) -> str:
+    key, target = f"{row['test_id']}:{row['flag_code']}", target_of(url)
+    with place.engine.begin() as connection:
+        if is_told(connection, key, target):
+            return "told_before"
+    outcome = "sent" if notify(url, *_alert(row)) else "failed"
+    with place.engine.begin() as connection:
+        note_publication(connection, ALERT, key, target, 1, outcome, place.now())
+    return outcome
 
 
 def _alert(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from placement_pipeline.connectors.errors import ConnectorError, InputError
 from placement_pipeline.connectors.mail import Doubt, ScopedGrant
+from placement_pipeline.connectors.notify import is_understood
 from placement_pipeline.connectors.roster_table.reading import read_roster_file
 from placement_pipeline.domain.dns import CannotTell, Resolver
 from placement_pipeline.domain.reputation.answers import ListKind
@@ -56,6 +57,13 @@ async def examine(place: Workplace, access: Access) -> AsyncIterator[DoctorLine]
     yield _mode(place)
     for exposure in find_exposures(place.settings):
         yield DoctorLine("secrets", Health.ILL, exposure)
+    for number, url in enumerate(place.settings.secrets.notify_urls, 1):
+        subject = f"alerts, place {number}"
+        if is_understood(url.get_secret_value()):
+            yield DoctorLine(subject, Health.WELL, "the URL is understood; nothing was sent")
+        else:
+            remedy = "apprise knows no such URL; correct it in secrets.notify_urls"
+            yield DoctorLine(subject, Health.ILL, remedy)
     yield _database(place)
     yield _attempt("template", lambda: f"{read_template(place.settings).template_id} parses")
     mailboxes = _attempt("table of mailboxes", lambda: _count_mailboxes(place))
@@ -242,10 +250,12 @@ async def examine_log(place: Workplace, access: Access, seed: Seed) -> DoctorLin
 
 async def _mailbox(place: Workplace, access: Access, entry: RosterEntry) -> DoctorLine:
     line = await examine_sign_in(access, entry)
-    who = f"{entry.rep_name if entry.rep_id_pipedrive else entry.role}, {entry.domain}"
+    # By the name its owner knows it by; the ids that rows and runs have are nothing to look for in an inbox.
+    who = entry.rep_name if entry.rep_id_pipedrive else entry.role
+    line = replace(line, subject=f"mailbox of {who}, {entry.domain}")
     if line.health is not Health.ILL and (hole := find_hole(place, entry)):
-        return replace(line, health=Health.ILL, message=f"{who}: {hole}")
-    return replace(line, message=f"{who}: {line.message}")
+        return replace(line, health=Health.ILL, message=hole)
+    return line
 
 
 def find_hole(place: Workplace, entry: RosterEntry) -> str | None:

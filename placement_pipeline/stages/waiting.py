@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+from placement_pipeline.stages.alerts import months_to_tell_again
 from placement_pipeline.stages.collecting import done_tests, due_seeds
 from placement_pipeline.stages.sheet import SHEET
 from placement_pipeline.stages.workplace import Workplace
@@ -52,9 +53,13 @@ def is_collection_due(place: Workplace) -> bool:
 
 
 def months_to_publish(place: Workplace) -> list[date]:
-    """Months of which something is new since the sheet was last written, oldest first; none while a test is open."""
+    """Months of which something is new since the sheet was last written, oldest first; none while a test is open.
+
+    Without one, those of which an alert has still to be taken.
+    """
     with place.engine.begin() as connection:
-        return months_changed_since(connection, SHEET)
+        changed = months_changed_since(connection, SHEET)
+    return changed or months_to_tell_again(place)
 
 
 def read_progress(place: Workplace, month: date) -> Progress:

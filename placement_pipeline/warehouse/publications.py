@@ -1,5 +1,6 @@
 """What left the pipeline, and which months have changed since."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
@@ -8,12 +9,49 @@ from sqlalchemy.dialects.postgresql import insert
 from placement_pipeline.domain.words import Placement, TestState
 from placement_pipeline.warehouse import tables
 
+ALERT = "alert"
+"""The kind of publication that an alert is; its content key is test and flag, its target a place."""
 
-def is_published(connection: Connection, kind: str, content_key: str) -> bool:
-    """Whether this content was published anywhere before."""
+_EVERY_PLACE = "notify_urls"
+"""The target of alerts from when places were not told apart."""
+
+
+def is_told(connection: Connection, content_key: str, target: str) -> bool:
+    """Whether this place has taken this alert."""
     table = tables.publications
-    query = select(table.c.publication_id).where(table.c.kind == kind, table.c.content_key == content_key)
+    query = select(table.c.publication_id).where(
+        table.c.kind == ALERT,
+        table.c.content_key == content_key,
+        table.c.target.in_([target, _EVERY_PLACE]),
+        table.c.outcome_code == "sent",
+    )
     return connection.execute(query.limit(1)).first() is not None
+
+
+def months_with_failed_alerts(
+    connection: Connection, targets: Sequence[str], since: date, tried_before: datetime
+) -> list[date]:
+    """Months of which one of these places has not taken an alert, oldest first.
+
+    Args:
+        connection: a connection.
+        targets: the places that are configured now.
+        since: the first month that alerts are sent of.
+        tried_before: what was tried later is left to rest.
+    """
+    tests, publications = tables.placement_tests, tables.publications
+    query = (
+        select(tests.c.test_month)
+        .join(publications, func.split_part(publications.c.content_key, ":", 1) == tests.c.test_id)
+        .where(
+            publications.c.kind == ALERT,
+            publications.c.target.in_(targets),
+            publications.c.outcome_code == "failed",
+            publications.c.published_at < tried_before,
+            tests.c.test_month >= since,
+        )
+    )
+    return list(connection.execute(query.distinct().order_by(tests.c.test_month)).scalars())
 
 
 def note_publication(

@@ -42,7 +42,7 @@ def webhook() -> Iterator[Webhook]:
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise imports it for PGP
 def test_a_name_calls_nobody_in_the_chat_that_is_told_of_it(webhook: Webhook) -> None:
     title = "<!channel> @everyone: anna@acme.example is flagged"
-    assert notify([f"json://127.0.0.1:{webhook.server_port}"], title, "[pay](https://evil.example)\n75 % inbox")
+    assert notify(f"json://127.0.0.1:{webhook.server_port}", title, "[pay](https://evil.example)\n75 % inbox")
 
     (sent,) = webhook.kept
     assert sent["title"] == "\u2039!channel\u203a @\u200beveryone: anna@acme.example is flagged"
