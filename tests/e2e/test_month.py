@@ -11,7 +11,6 @@ import pytest
 
 from placement_pipeline.defs.instance import open_instance
 from placement_pipeline.defs.reporting import MONTH_OVER
-from placement_pipeline.domain.roster import mailbox_id_of
 from placement_pipeline.domain.words import Placement, ProviderFamily, ProviderGroup, TestState
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import open_access
@@ -61,12 +60,12 @@ def test_what_dbt_writes_lies_with_our_data_and_not_where_its_project_is_install
 
 
 async def test_the_doctor_explains_each_broken_credential_in_one_line(month: Month) -> None:
-    broken = {mailbox_id_of(address) for address in ("emma.novak@acme.example", "hugo.martin@globex.example")}
+    broken = {"Emma Novak, acme.example", "Hugo Martin, globex.example"}
     with open_place() as place:
         async with open_access(place.settings) as access:
             told = [line async for line in examine(place, access) if line.health is not Health.WELL]
 
-    assert {line.subject for line in told} == {*(f"mailbox {one}" for one in broken), f"seed {BROKEN_SEED}"}
+    assert {line.subject for line in told} == {*(f"mailbox of {one}" for one in broken), f"seed {BROKEN_SEED}"}
     assert len(told) == len(broken) + 1
     for line in told:
         assert line.health is Health.ILL
