@@ -27,14 +27,14 @@ from tests.e2e.faults import FAULTS, SENDS, SWEEPS, steps_that_meet
 #: is found in it afterwards is late, as far as a clock that is wrong can tell.
 LOST = set(Placement) - ARRIVED - {Placement.SPAM, Placement.SEED_BROKEN, Placement.DELAYED}
 
-STORMS = 8
+STORMS = 4
 FAULTS_A_STORM = 100
 
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(STORMS))
 def test_a_storm_of_a_hundred_faults_doubles_and_loses_nothing(bench: Bench, number: int) -> None:
     storm = _Storm(bench, random.Random(number))
 
