@@ -334,8 +334,9 @@ def _is_late(now: datetime) -> ColumnElement[bool]:
 def find_done(connection: Connection, configured: Collection[str], sweep_plan: SweepPlan, now: datetime) -> list[str]:
     """Open tests that owe no send any more and whose every seed has had its last sweep (``SweepPlan.is_last``).
 
-    What is not sent by the test's deadline is not waited for, nor is a look-up whose time has come and that tells
-    nothing. A job that is unknown then stays unknown: it is in no rate, and the score counts it as pending.
+    A job that is unknown may be sent again once it is looked up, and is waited for like one that is planned; neither
+    beyond the test's deadline, nor beyond its look-up where the mailbox was stopped. What is unknown then stays
+    unknown: it is in no rate, and the score counts it as pending.
 
     Args:
         connection: to read on.
@@ -355,9 +356,12 @@ def find_done(connection: Connection, configured: Collection[str], sweep_plan: S
     )
     deadline = tests.c.last_sent_at + sweep_plan.ages[-1]
     is_late = func.coalesce(tests.c.send_by_at <= now, False)
-    is_to_be_looked_up = and_(jobs.c.state == SendState.UNKNOWN, jobs.c.not_before_at > now)
-    is_open_ended = or_(jobs.c.state.in_([SendState.PLANNED, SendState.SENDING]), is_to_be_looked_up)
-    is_owed = and_(tests.c.route == Route.MAILBOX, is_open_ended, ~is_late)
+    may_be_looked_up = or_(tests.c.stop_code.is_(None), jobs.c.not_before_at > now)
+    is_unsettled = or_(
+        jobs.c.state.in_([SendState.PLANNED, SendState.SENDING]),
+        and_(jobs.c.state == SendState.UNKNOWN, may_be_looked_up),
+    )
+    is_owed = and_(tests.c.route == Route.MAILBOX, is_unsettled, ~is_late)
     is_swept = or_(
         and_(is_late, tests.c.last_sent_at.is_(None)),
         func.coalesce(last.c.read_at >= deadline, False),

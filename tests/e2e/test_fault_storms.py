@@ -46,7 +46,7 @@ def test_a_storm_of_a_hundred_faults_doubles_and_loses_nothing(bench: Bench, num
     assert all(state == SendState.UNKNOWN and why for state, why in left), storm.told()
     refused = [job["outcome_code"] for job in bench.rows(tables.send_jobs) if job["state"] == SendState.REFUSED]
     assert sent + len(refused) + len(left) == storm.planned * SEEDS, storm.told()
-    # Three sign-ins refused in a row stop a test, as a revoked grant does.
+    # A mailbox that is turned away at as many tries as a message may have is stopped, as a revoked grant is.
     assert set(refused) <= {"attempts_exhausted", "sign_in_refused"}, storm.told()
     assert sent > len(refused) + len(left), storm.told()
     lost = [(one.seed_id, one.last) for one in bench.histories() if one.state is SendState.SENT and one.last in LOST]

@@ -398,6 +398,28 @@ def test_a_test_that_a_dry_run_opened_has_no_deadline_before_something_may_be_se
     assert plan.has_late_tests(connection, LATER), "the first deadline stays"
 
 
+def test_a_send_that_is_unknown_keeps_its_test_open_until_it_is_looked_up_its_deadline_or_its_mailbox_stopped(
+    connection: Connection,
+) -> None:
+    """A test once ended just when a dead send was due to be looked up; the mail, proved unsent, was never sent."""
+    swept_by_then = SweepPlan((timedelta(),), timedelta(), timedelta())
+    deadline = LATER + timedelta(days=2)
+    plan.start_deadlines(connection, deadline)
+    settle(connection, take(connection), SendState.UNKNOWN, LATER, code="worker_died")
+    for _ in SEEDS[1:]:
+        settle(connection, take(connection), SendState.SENT, NOW)
+
+    def is_done(moment: datetime) -> bool:
+        return TEST in plan.find_done(connection, [], swept_by_then, moment)
+
+    assert not is_done(LATER)
+    assert not is_done(LATER + timedelta(hours=1)), "nobody has looked it up yet"
+    assert is_done(deadline)
+    plan.stop_test(connection, TEST, "token_revoked", "revoked", NOW)
+    assert not is_done(NOW)
+    assert is_done(LATER)
+
+
 def test_no_test_waits_for_its_mailbox_beyond_the_deadline_even_if_nothing_drains(connection: Connection) -> None:
     sweeps = SweepPlan((timedelta(minutes=2),), timedelta(), timedelta())
     plan.start_deadlines(connection, LATER)

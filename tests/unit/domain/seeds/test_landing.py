@@ -104,7 +104,7 @@ def test_a_message_that_was_found_is_never_missing_or_pending(
 def test_what_a_sweep_can_say_is_what_the_rules_give() -> None:
     tabs = ("CATEGORY_PROMOTIONS", "CATEGORY_SOCIAL", "CATEGORY_UPDATES", "CATEGORY_FORUMS")
     labels = [("INBOX",), ("SPAM",), (), *(("INBOX", tab) for tab in tabs)]
-    folders = ("inbox", "junkemail", "junk", "Newsletters")
+    folders = ("inbox", "junkemail", "junk", "unfamiliar", "Newsletters")
     cases = product(ProviderFamily, labels, folders, (None, "other"), (False, True), (False, True))
     landed = {land(*case) for case in cases}
     late = {land_late(placement, SENT, SENT - timedelta(minutes=1)) for placement in landed}
