@@ -1,6 +1,7 @@
 """What all tiers share: a PostgreSQL of their own, and a fresh, migrated database for each test."""
 
-from collections.abc import Callable, Iterator
+import gc
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 
@@ -9,6 +10,17 @@ from sqlalchemy import Engine, make_url, text
 
 from placement_pipeline.warehouse.database import migrate, open_engine
 from placement_pipeline.warehouse.embedded import EmbeddedServer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep what is imported and collected out of the garbage collector: a million objects that live to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @contextmanager

@@ -113,7 +113,6 @@ def growth(work: Callable[[bytes], object], make: Callable[[int], bytes], size: 
 
 
 def _cpu_seconds(work: Callable[[bytes], object], raw: bytes) -> float:
-    gc.collect()
     gc.disable()  # it comes when it comes, and looks at everything there is
     try:
         began = time.process_time()
