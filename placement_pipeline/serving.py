@@ -17,7 +17,6 @@ from pathlib import Path
 from rich.console import Console
 
 from placement_pipeline.connectors.errors import InputError
-from placement_pipeline.defs.instance import prepare_environment
 from placement_pipeline.settings import Settings
 
 _WORKSPACE = Path(__file__).resolve().parent / "workspace.yaml"
@@ -35,6 +34,8 @@ def serve(settings: Settings, port: int, console: Console) -> None:
     Raises:
         InputError: the port is taken, or the web server ended by itself.
     """
+    from placement_pipeline.defs.instance import prepare_environment  # and with it Dagster: a second
+
     demand_free_port(port)
     environment = {**os.environ, **prepare_environment(settings)}
     suffix = "" if port == 80 else f":{port}"  # browsers leave HTTP's own port out

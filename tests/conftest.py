@@ -1,15 +1,20 @@
-"""What all tiers share: a PostgreSQL of their own, and a fresh, migrated database for each test."""
+"""What all tiers share: a PostgreSQL of their own, and a fresh, migrated database for each test.
+
+What it takes is imported by who asks for it: a test of a rule starts without the database's libraries.
+"""
 
 import gc
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Engine, make_url, text
 
-from placement_pipeline.warehouse.database import migrate, open_engine
-from placement_pipeline.warehouse.embedded import EmbeddedServer
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from placement_pipeline.warehouse.embedded import EmbeddedServer
 
 
 @pytest.hookimpl(wrapper=True)
@@ -24,8 +29,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 @contextmanager
-def engine_on(url: str) -> Iterator[Engine]:
+def engine_on(url: str) -> Iterator["Engine"]:
     """An engine whose connections are closed at the end: nothing may hold a template or a dropped database."""
+    from placement_pipeline.warehouse.database import open_engine
+
     engine = open_engine(url)
     try:
         yield engine
@@ -34,8 +41,10 @@ def engine_on(url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator["EmbeddedServer"]:
     """The session's server: half a second, not crash-safe, gone at the end."""
+    from placement_pipeline.warehouse.embedded import EmbeddedServer
+
     server = EmbeddedServer(tmp_path_factory.mktemp("home"), durable=False)
     server.start()
     yield server
@@ -43,8 +52,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServe
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres: EmbeddedServer) -> Callable[[], str]:
+def new_database(postgres: "EmbeddedServer") -> Callable[[], str]:
     """Makes a fresh, migrated database in 50 ms and returns its SQLAlchemy URL."""
+    from sqlalchemy import make_url, text
+
+    from placement_pipeline.warehouse.database import migrate
+
     numbers = count()
 
     def create(template: str = "migrated") -> str:
@@ -69,7 +82,7 @@ def database(new_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def engine(database: str) -> Iterator[Engine]:
+def engine(database: str) -> Iterator["Engine"]:
     """An engine on this test's own database."""
     with engine_on(database) as engine:
         yield engine

@@ -1,15 +1,18 @@
-"""What every stage is handed: settings, database, clock, and the run it works for."""
+"""What every stage is handed: settings, database, clock, and the run it works for.
+
+The database's libraries are loaded when a place is opened: an audit by hand takes its clock here and opens none.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from placement_pipeline.settings import Settings
-from placement_pipeline.warehouse.database import database_url, migrate, open_engine
-from placement_pipeline.warehouse.liveness import living_run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def utc_now() -> datetime:
@@ -29,7 +32,7 @@ class Workplace:
     """
 
     settings: Settings
-    engine: Engine
+    engine: "Engine"
     run_id: str
     now: Callable[[], datetime] = utc_now
 
@@ -51,6 +54,9 @@ def open_workplace(settings: Settings, run_id: str = "") -> Iterator[Workplace]:
         DatabaseUrlError: the database cannot be used.
         EmbeddedServerError: the embedded server does not start.
     """
+    from placement_pipeline.warehouse.database import database_url, migrate, open_engine
+    from placement_pipeline.warehouse.liveness import living_run
+
     configured = settings.database_url.get_secret_value() if settings.database_url else None
     engine = open_engine(database_url(settings.home, configured))
     try:

@@ -24,7 +24,6 @@ from placement_pipeline.connectors.microsoft.sender import GraphSender
 from placement_pipeline.connectors.microsoft.wire import AppPausedError, GraphApi, GraphWire
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
 from placement_pipeline.domain.probe import OutgoingProbe
-from tests.contract.conftest import any_draft
 from tests.tokens import token_of
 
 ENDPOINT = "https://graph.provider.example/v1.0"
@@ -38,6 +37,10 @@ PROBE = OutgoingProbe(
     text="Hello",
     html=None,
 )
+
+
+async def any_draft(draft_id: str | None) -> None:
+    """For a test that does not ask for it (``mail.KeepDraft``)."""
 
 
 def tokens() -> TokenSource:
