@@ -50,7 +50,6 @@ NOT_IMPORTED = {
 """What is declared and never imported, and what it is for."""
 
 OURS = {"placement_pipeline", "tests"}
-BROUGHT = packages_distributions()
 
 
 def normal(name: str) -> str:
@@ -87,13 +86,19 @@ def outside(tree: ast.AST) -> Iterator[str]:
 
 
 @cache
+def brought() -> Mapping[str, Sequence[str]]:
+    """The distributions that bring each module's topmost package."""
+    return packages_distributions()
+
+
+@cache
 def files(name: str) -> Sequence[str]:
     return [str(path) for path in distribution(name).files or ()]
 
 
 def brought_by(name: str) -> set[str]:
     """The distributions that bring a module; those that share a namespace are told apart by their files."""
-    owners = set(BROUGHT.get(name.partition(".")[0], ()))
+    owners = set(brought().get(name.partition(".")[0], ()))
     path = name.replace(".", "/")
     while len(owners) > 1 and path:
         inside = (f"{path}/", f"{path}.py")

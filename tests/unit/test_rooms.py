@@ -8,7 +8,8 @@ import ast
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -137,15 +138,21 @@ PARALLEL = ("google", "microsoft", "imap", "regional")
 SAME_BY_DESIGN = {"main", "wire_error"}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Every module below the package by its dotted name without the package's."""
+@cache
+def modules() -> Mapping[str, ast.Module]:
+    """Every module below the package by its dotted name without the package's; parsed for the first test that asks."""
+    found = {}
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        yield name, ast.parse(path.read_text(encoding="utf-8"))
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
 
 
-MODULES = dict(modules())
+@cache
+def nodes(tree: ast.AST) -> Sequence[ast.AST]:
+    """All nodes of a tree; each rule looks at all of them, and finding them takes longer than most rules do."""
+    return tuple(ast.walk(tree))
 
 
 def room_of(module: str) -> str:
@@ -158,7 +165,7 @@ def is_in(module: str, room: str) -> bool:
 
 def imports(module: str, tree: ast.Module) -> Iterator[str]:
     """The full names of all that a module imports, relative ones resolved."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -195,7 +202,7 @@ def name_of(node: ast.AST) -> str:
 
 def reads_the_clock(tree: ast.AST) -> bool:
     """Whether something asks for the moment: ``datetime.now()``, ``time.time()``."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Attribute):
             owner = name_of(node.value)
             if (owner in CLOCKS and node.attr in CLOCK) or (owner == "time" and node.attr == "time"):
@@ -205,7 +212,7 @@ def reads_the_clock(tree: ast.AST) -> bool:
 
 def sql_texts(tree: ast.AST) -> list[str]:
     """Texts in a module that are statements."""
-    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    texts = (node.value for node in nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return [text for text in texts if SQL.match(text)]
 
 
@@ -253,15 +260,15 @@ def parallel_of(module: str) -> str:
 
 
 def test_the_whole_package_is_looked_at() -> None:
-    assert len(MODULES) > 100
-    assert {room_of(name) for name in MODULES} - {""} == set(MAY_IMPORT)
+    assert len(modules()) > 100
+    assert {room_of(name) for name in modules()} - {""} == set(MAY_IMPORT)
     for one, other in APART:
-        assert any(is_in(name, one) for name in MODULES), one
-        assert other == "domain.triggers" or any(is_in(name, other) for name in MODULES), other
+        assert any(is_in(name, one) for name in modules()), one
+        assert other == "domain.triggers" or any(is_in(name, other) for name in modules()), other
 
 
 def test_every_module_imports_only_what_it_may() -> None:
-    wrong = {module: wrong_imports(module, tree) for module, tree in MODULES.items() if module}
+    wrong = {module: wrong_imports(module, tree) for module, tree in modules().items() if module}
     assert {module: names for module, names in wrong.items() if names} == {}
 
 
@@ -345,7 +352,7 @@ def test_what_the_rules_allow_is_not_caught(module: str, source: str) -> None:
 
 
 def test_sql_is_written_in_the_warehouse_alone() -> None:
-    elsewhere = {name: sql_texts(tree) for name, tree in MODULES.items() if room_of(name) != "warehouse"}
+    elsewhere = {name: sql_texts(tree) for name, tree in modules().items() if room_of(name) != "warehouse"}
     assert {name: texts for name, texts in elsewhere.items() if texts} == {}
 
 
@@ -360,7 +367,7 @@ def test_a_planted_statement_is_caught() -> None:
 
 
 def test_the_clock_is_read_where_it_is_made_and_passed_in_everywhere_else() -> None:
-    reading = {name for name, tree in MODULES.items() if room_of(name) != "sandbox" and reads_the_clock(tree)}
+    reading = {name for name, tree in modules().items() if room_of(name) != "sandbox" and reads_the_clock(tree)}
     assert reading == MAKES_THE_CLOCK
 
 
@@ -383,23 +390,23 @@ def test_a_clock_that_was_passed_in_is_not_caught() -> None:
 
 
 def test_no_rule_opens_a_file() -> None:
-    for module, tree in MODULES.items():
+    for module, tree in modules().items():
         if room_of(module) == "domain":
-            calls = {name_of(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+            calls = {name_of(node) for node in nodes(tree) if isinstance(node, ast.Call)}
             assert calls.isdisjoint(FORBIDDEN_AT_IMPORT | {"fromtimestamp"}), module
 
 
 def test_the_environment_is_read_in_the_places_that_say_so_and_nowhere_else() -> None:
     reading = {
         name
-        for name, tree in MODULES.items()
-        if any(name_of(node) in ("environ", "getenv") for node in ast.walk(tree) if not isinstance(node, ast.Call))
+        for name, tree in modules().items()
+        if any(name_of(node) in ("environ", "getenv") for node in nodes(tree) if not isinstance(node, ast.Call))
     }
     assert reading == READS_ENVIRONMENT
 
 
 def test_nothing_happens_at_import() -> None:
-    acting = {module: acts_at_import(tree) for module, tree in MODULES.items()}
+    acting = {module: acts_at_import(tree) for module, tree in modules().items()}
     acting.pop("warehouse.migrations.env")  # Alembic runs this one as a script
     assert {module: names for module, names in acting.items() if names} == {}
 
@@ -423,7 +430,7 @@ def test_something_planted_that_happens_at_import_is_caught(source: str) -> None
 
 
 def test_a_public_name_means_one_thing() -> None:
-    trees = {name: tree for name, tree in MODULES.items() if ".migrations." not in name}
+    trees = {name: tree for name, tree in modules().items() if ".migrations." not in name}
     assert homonyms(trees) == {}
 
 
