@@ -117,7 +117,7 @@ def strip_comments(text: str) -> str:
 
     Quoted strings are kept as they are; an unclosed comment ends with the text.
     """
-    kept = {_Place.PLAIN, _Place.QUOTED, _Place.QUOTE}
+    kept = (_Place.PLAIN, _Place.QUOTED, _Place.QUOTE)
     pieces = (" " if place is _Place.COMMENT_END else piece if place in kept else "" for piece, place in _walk(text))
     return "".join(pieces)
 
@@ -136,7 +136,10 @@ def _split(text: str, separators: str) -> tuple[list[str], bool]:
     is_closed, cut = True, re.compile(f"[{separators}]")
     for piece, place in _walk(text, has_comments=False):
         is_closed ^= place is _Place.QUOTE
-        first, *rest = cut.split(piece) if place is _Place.PLAIN else [piece]
+        if place is not _Place.PLAIN:
+            parts[-1].append(piece)
+            continue
+        first, *rest = cut.split(piece)
         parts[-1].append(first)
         parts += ([one] for one in rest)
     return ["".join(part) for part in parts], is_closed
@@ -193,20 +196,21 @@ def _walk(text: str, *, has_comments: bool = True) -> Iterator[tuple[str, _Place
     is_quoted = False
     around = _Place.PLAIN
     for mark in _MARK.finditer(text):
-        if mark[0] == '"' and depth == 0:
+        char = mark[0]
+        if char == '"' and depth == 0:
             is_quoted = not is_quoted
             place = _Place.QUOTE
-        elif has_comments and not is_quoted and mark[0] == "(":
+        elif has_comments and not is_quoted and char == "(":
             depth += 1
             place = _Place.COMMENT
-        elif depth and mark[0] == ")":
+        elif depth and char == ")":
             depth -= 1
             place = _Place.COMMENT if depth else _Place.COMMENT_END
         else:
             continue
         if begin < mark.start():
             yield text[begin : mark.start()], around
-        yield mark[0], place
+        yield char, place
         begin = mark.end()
         around = _Place.COMMENT if depth else _Place.QUOTED if is_quoted else _Place.PLAIN
     yield text[begin:], around

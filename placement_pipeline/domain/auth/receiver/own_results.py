@@ -7,7 +7,7 @@ what they come to is in ``verdict``.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import dropwhile, islice
 
 from placement_pipeline.domain.auth.receiver.microsoft_report import (
     ORGANIZATION_FIELDS,
@@ -100,7 +100,7 @@ def _own_fields(territory: Territory, group: ProviderGroup, trusted: str, *, is_
     above = [one for one in _read(territory.above) if _may_sign(one.said, territory, group, trusted, is_known=is_known)]
     if group is not ProviderGroup.REGIONAL:
         # Google and Microsoft write one field. A second one came with the message.
-        first_below = list(_read(territory.below))[:1]
+        first_below = islice(_read(territory.below), 1)
         below = [one for one in first_below if _may_sign(one.said, territory, group, trusted, is_known=is_known)]
         yield from (above or below)[:1]
     elif above:

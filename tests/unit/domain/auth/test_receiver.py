@@ -272,9 +272,10 @@ def test_long_hostile_fields_are_read_in_bounded_time(text: str) -> None:
     junk = text * (70_000 // len(text))
     raw = b"Received: from a.example by y.outlook.com; d\r\n"
     raw += "".join(f"{name}: {junk}\r\n" for name in (*names, "X-Forefront-Antispam-Report")).encode()
+    fields = read_header(raw)
     for family in (MICROSOFT, None):
-        audit_receiver(verdict(raw, MICROSOFT), "m")
-        read_envelope(read_header(raw), family)
+        audit_receiver(read_verdict(fields, family), "m")
+        read_envelope(fields, family)
 
 
 @pytest.mark.parametrize("family", [None, *ProviderFamily])
