@@ -316,18 +316,22 @@ def test_postgresql_carries_what_every_model_and_every_column_of_a_mart_is(
     assert ask(url, UNSAID) == [("seed_health", "is_broken"), ("stg_sweeps", None)]
 
 
-def test_a_doubled_probe_fails_its_key_and_its_fan_out_test(
-    built: str, new_database: Callable[[str], str], target: Path
-) -> None:
+@pytest.fixture(scope="module")
+def doubled(built: str, new_database: Callable[[str], str], target: Path) -> subprocess.CompletedProcess[str]:
+    """What dbt's tests say of marts in which every probe and one line of the sheet stand twice; no test reads both."""
     url = new_database(str(make_url(built).database))
     with engine_on(url) as engine, engine.begin() as connection:
-        connection.execute(text("insert into marts.probe_placements select * from marts.probe_placements"))
+        for mart, rows in (("probe_placements", "true"), ("monthly_sheet", "test_id = 'anna-11-again'")):
+            connection.execute(text(f"insert into marts.{mart} select * from marts.{mart} where {rows}"))
+    models = ("--select", "probe_placements", "monthly_sheet", "--exclude-resource-type", "unit_test")
+    return run_dbt(url, target, "test", *models)
 
-    done = run_dbt(url, target, "test", "--select", "probe_placements", "--exclude-resource-type", "unit_test")
 
-    assert done.returncode == 1
-    assert "Failure in test is_key_probe_placements" in done.stdout
-    assert "Failure in test probe_placements_loses_and_doubles_nothing" in done.stdout
+@pytest.mark.parametrize("mart", ["probe_placements", "monthly_sheet"])
+def test_a_doubled_row_fails_its_key_and_its_fan_out_test(doubled: subprocess.CompletedProcess[str], mart: str) -> None:
+    assert doubled.returncode == 1
+    assert f"Failure in test is_key_{mart}" in doubled.stdout
+    assert f"Failure in test {mart}_loses_and_doubles_nothing" in doubled.stdout
 
 
 def test_a_word_outside_its_closed_set_stops_the_build_before_the_marts(engine: Any, target: Path) -> None:
@@ -341,19 +345,3 @@ def test_a_word_outside_its_closed_set_stops_the_build_before_the_marts(engine: 
     assert done.returncode == 1
     assert "Failure in test accepted_values_stg_rep_roster_provider" in done.stdout
     assert "SKIP relation marts.monthly_sheet" in done.stdout
-
-
-def test_a_doubled_line_of_the_sheet_fails_its_key_and_its_fan_out_test(
-    built: str, new_database: Callable[[str], str], target: Path
-) -> None:
-    url = new_database(str(make_url(built).database))
-    with engine_on(url) as engine, engine.begin() as connection:
-        connection.execute(
-            text("insert into marts.monthly_sheet select * from marts.monthly_sheet where test_id = 'anna-11-again'")
-        )
-
-    done = run_dbt(url, target, "test", "--select", "monthly_sheet", "--exclude-resource-type", "unit_test")
-
-    assert done.returncode == 1
-    assert "Failure in test is_key_monthly_sheet" in done.stdout
-    assert "Failure in test monthly_sheet_loses_and_doubles_nothing" in done.stdout
