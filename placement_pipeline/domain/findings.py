@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from placement_pipeline.domain.harmless import visible
 from placement_pipeline.domain.reasons import REASONS, FindingReason
 from placement_pipeline.domain.words import CheckStatus
 
@@ -85,7 +86,7 @@ def make_finding(
         KeyError: the code's remedy has a name that was not given.
     """
     reason = _reason(code)
-    printable = {name: _printable(str(value)) for name, value in names.items()}
+    printable = {name: _keepable(str(value)) for name, value in names.items()}
     remedy = reason.remedy.format_map({"subject": subject, **printable})
     return Finding(subject_kind, subject, reason.check, reason.status, code, clean_evidence(evidence), remedy)
 
@@ -104,12 +105,12 @@ def _reason(code: str) -> FindingReason:
 
 def clean_evidence(evidence: Mapping[str, JSON]) -> dict[str, JSON]:
     """Evidence cut to what is worth keeping, in text that every database and terminal can hold."""
-    return {_printable(key): _clean(value) for key, value in evidence.items()}
+    return {_keepable(key): _clean(value) for key, value in evidence.items()}
 
 
 def _clean(value: JSON) -> JSON:
     if isinstance(value, str):
-        return _printable(value)
+        return _keepable(value)
     if isinstance(value, Mapping):
         return clean_evidence(value)
     if isinstance(value, Sequence):
@@ -117,9 +118,5 @@ def _clean(value: JSON) -> JSON:
     return value
 
 
-def _printable(text: str) -> str:
-    """Text that every database and terminal can hold: PostgreSQL's JSON refuses NUL and lone surrogates."""
-    cut = text if len(text) <= _EVIDENCE_TEXT else text[:_EVIDENCE_TEXT] + "…"
-    if cut.isprintable():
-        return cut
-    return "".join(char if char.isprintable() else "\ufffd" for char in cut)
+def _keepable(text: str) -> str:
+    return visible(text if len(text) <= _EVIDENCE_TEXT else text[:_EVIDENCE_TEXT] + "…")

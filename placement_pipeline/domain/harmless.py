@@ -19,6 +19,11 @@ def harmless(text: str) -> str:
     return _ACTING.sub("", text)
 
 
+def visible(text: str) -> str:
+    """Text in which what cannot be printed, line ends too, shows as U+FFFD: as evidence that it was there."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)
+
+
 def inert(text: str) -> str:
     """Text as a chat shows it: calls nobody, hides no address behind words, and begins no markup.
 
