@@ -29,7 +29,7 @@ FIXED = {
 }
 """The mailboxes that are repaired in the middle of the month, and how."""
 
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 480.0
 _TICK_SECONDS = 0.1
 
 Metadata = Mapping[str, Mapping[str, Any]]

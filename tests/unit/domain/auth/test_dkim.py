@@ -14,6 +14,7 @@ from placement_pipeline.domain.auth.dkim.signatures import (
     verify_signatures,
 )
 from placement_pipeline.domain.dns import Answer
+from tests.cpu import Cpu
 from tests.unit.domain.zones import (
     ED25519_RECORD,
     FAILURES,
@@ -352,14 +353,14 @@ async def test_no_bytes_crash_the_verifier(raw: bytes) -> None:
     ids=["spaces", "lines", "words", "fields", "fields within bounds", "folds", "folds within bounds"],
 )
 async def test_hostile_messages_take_bounded_time(raw: bytes) -> None:
-    started = datetime.now(UTC)
     signed = SIGNED.partition(b"From:")[0] + raw
     names = b"h=" + b":".join(b"a%d" % number for number in range(400)) + b":from;"
-    for attempt in (
-        signed,
-        signed.replace(b"h=from", names + b" z=from"),
-        SIGNED.partition(b"From:")[0] * (MAX_SIGNATURES - 1) + signed,
-        b"DKIM-Signature: b" + b"\r\n " * 9000 + raw,
-    ):
-        await verify(attempt)
-    assert datetime.now(UTC) - started < timedelta(seconds=3)
+    with Cpu() as taken:
+        for attempt in (
+            signed,
+            signed.replace(b"h=from", names + b" z=from"),
+            SIGNED.partition(b"From:")[0] * (MAX_SIGNATURES - 1) + signed,
+            b"DKIM-Signature: b" + b"\r\n " * 9000 + raw,
+        ):
+            await verify(attempt)
+    assert taken.floors < 30
