@@ -9,11 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from placement_pipeline.domain.roster import RosterEntry, RosterUser
+from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import ProviderGroup, Route
-from placement_pipeline.stages.sheet import flag_word
+from placement_pipeline.stages.sheet import flag_word, spoken
 
 _FLAG_STYLES = {"YES": "bold red", "not_sent": "bold yellow", "no": "green"}
+_WORD_STYLES = {
+    PlacementWord.CONFIRMED: "bold red",
+    PlacementWord.EVERYONE: "bold red",
+    PlacementWord.NOT_SENT: "bold yellow",
+    PlacementWord.PROBABLE: "yellow",
+    PlacementWord.FINE: "green",
+}
 
 
 def roster_table(entries: Sequence[RosterEntry], month: date) -> Table:
@@ -39,22 +47,24 @@ def left_out_table(users: Sequence[RosterUser]) -> Table:
 
 
 def sheet_table(rows: Sequence[Mapping[str, Any]], month: date) -> Table:
-    """The sheet: rep, date, % inbox Gmail, % inbox O365, flagged, why."""
+    """The sheet: rep, date, % inbox Gmail, % inbox O365, flagged, word, why."""
     table = Table(title=f"Placement, {month:%B %Y}", title_justify="left")
     table.add_column("Rep", overflow="fold")
     table.add_column("Date", no_wrap=True)
     table.add_column("% inbox\nGmail", justify="right")
     table.add_column("% inbox\nO365", justify="right")
     table.add_column("Flagged", no_wrap=True)
+    table.add_column("Word")
     table.add_column("Why", ratio=1)
     for row in rows:
-        word = flag_word(row)
+        flag = flag_word(row)
         table.add_row(
             _rep(row),
             str(row["tested_on"] or ""),
             rate_text(row["inbox_rate_gmail"]),
             rate_text(row["inbox_rate_microsoft365"]),
-            Text(word, style=_FLAG_STYLES.get(word, "")),
+            Text(flag, style=_FLAG_STYLES.get(flag, "")),
+            Text(spoken(row["word"]), style=_WORD_STYLES.get(row["word"], "")),
             Text(row["why"] or ""),
         )
     return table
@@ -67,6 +77,7 @@ def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("Gmail", no_wrap=True)
     table.add_column("O365", no_wrap=True)
     table.add_column("Flagged now", no_wrap=True)
+    table.add_column("Remedy", no_wrap=True)
     table.add_column("Why it still is", ratio=1)
     for row in rows:
         if not row["is_retest"]:
@@ -77,6 +88,7 @@ def change_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             _change(row["first_inbox_rate_gmail"], row["inbox_rate_gmail"]),
             _change(row["first_inbox_rate_microsoft365"], row["inbox_rate_microsoft365"]),
             Text(word, style=_FLAG_STYLES.get(word, "")),
+            Text(spoken(row["retest_verdict"])),
             Text("" if word == "no" else row["why"] or ""),
         )
     return table

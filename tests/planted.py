@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.scores.scoring import score_group
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
 from placement_pipeline.domain.seeds.sent_via import SentVia
@@ -126,6 +127,35 @@ class Planter:
                 },
             )
 
+    def verdict(self, test_id: str, month: date, group: ProviderGroup, word: PlacementWord, **other: Any) -> None:
+        """What a test bears out at a group; the month goes by it."""
+        defaults = {
+            "test_id": test_id,
+            "provider_group": group,
+            "resolved_count": 8,
+            "inbox_count": 8,
+            "word": word,
+            "is_control_low": False,
+            "further_count": 0,
+            "is_first": True,
+            "is_current": True,
+            "judged_at": moment(month, 3),
+        }
+        self.insert(tables.placement_verdicts, **defaults | other)
+
+    def suspicion(self, seed_id: str, month: date, mailboxes: int, missed: int) -> None:
+        """A seed mailbox that fails everybody."""
+        self.insert(
+            tables.seed_suspicions,
+            test_month=month,
+            seed_id=seed_id,
+            mailbox_count=mailboxes,
+            missed_count=missed,
+            p_value=0.0001,
+            is_suspect=True,
+            judged_at=moment(month, 3),
+        )
+
     def diagnosis(self, test_id: str, rank: int, cause: str, summary: str, month: date) -> None:
         """A likely cause."""
         self.insert(
@@ -235,6 +265,12 @@ class Planter:
             "sent_at": at,
         }
         self.insert(tables.send_jobs, **defaults | job)
+        self.sighted(test_id, seed_id, sweep_id, placement, at, message_id)
+
+    def sighted(
+        self, test_id: str, seed_id: str, sweep_id: int, placement: Placement, at: datetime, message_id: str | None
+    ) -> None:
+        """What a sweep saw of a probe whose job is there."""
         self.insert(
             tables.seed_placements,
             test_id=test_id,

@@ -150,6 +150,7 @@ class Placement(StrEnum):
     FILTER_BYPASSED = "filter_bypassed"
     MOVED_BY_RULE = "moved_by_rule"
     SEED_BROKEN = "seed_broken"
+    SEED_SUSPECT = "seed_suspect"  # at a seed that fails everybody: whatever became of it says nothing
 
 
 class CheckStatus(StrEnum):

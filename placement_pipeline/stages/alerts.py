@@ -7,7 +7,7 @@ from typing import Any
 
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.notify import notify, target_of
-from placement_pipeline.stages.sheet import read_sheet
+from placement_pipeline.stages.sheet import read_sheet, spoken, surety
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.publications import (
     ALERT,
@@ -83,8 +83,13 @@ def _alert(row: Mapping[str, Any]) -> tuple[str, str]:
     return (
         f"{' '.join(row['rep_name'].split())}: {row['address']} is flagged",
         f"Gmail {_percent(row['inbox_rate_gmail'])}, Microsoft 365 {_percent(row['inbox_rate_microsoft365'])}.\n"
-        f"{row['why']}\n{row['remedy'] or ''}",
+        f"{_word(row)}{row['why']}\n{row['remedy'] or ''}",
     )
+
+
+def _word(row: Mapping[str, Any]) -> str:
+    """The word that the flag is to be taken with, as a line of its own."""
+    return f"{spoken(row['word']).capitalize()}: {surety(row)}\n" if row["word"] else ""
 
 
 def _percent(rate: float | None) -> str:

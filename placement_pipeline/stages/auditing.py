@@ -96,7 +96,8 @@ class _Auditor:
         since = self._place.now() - _FRESH
         fresh = [test for test in self.closed_tests() if test.closed_at is not None and test.closed_at >= since]
         with self._place.engine.begin() as connection:
-            return [test for test in fresh if self._is_due(verdicts.load_findings(connection, test.test_id))]
+            findings = verdicts.load_findings(connection, [test.test_id for test in fresh])
+        return [test for test in fresh if self._is_due(findings.get(test.test_id, ()))]
 
     def _is_due(self, findings: Sequence[Finding]) -> bool:
         return not findings or any(finding.status is CheckStatus.UNKNOWN for finding in findings)

@@ -12,6 +12,7 @@ from xlsxwriter.exceptions import FileCreateError
 
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.harmless import harmless
+from placement_pipeline.domain.scores.placement_word import MEANINGS, PlacementWord
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.marts import MartRows, load_sheet
 from placement_pipeline.warehouse.publications import note_publication
@@ -27,13 +28,15 @@ _COLUMNS: tuple[tuple[str, str, int, str], ...] = (
     ("% inbox Gmail", "inbox_rate_gmail", 14, "rate"),
     ("% inbox O365", "inbox_rate_microsoft365", 14, "rate"),
     ("Flagged", "flagged", 10, "flag"),
+    ("Word", "placement_word", 13, "flag"),
     ("Why", "why", 60, "text"),
     ("What to do", "remedy", 60, "text"),
     ("Gmail before", "first_inbox_rate_gmail", 14, "rate"),
     ("O365 before", "first_inbox_rate_microsoft365", 14, "rate"),
     ("n Gmail", "resolved_count_gmail", 9, "number"),
     ("n O365", "resolved_count_microsoft365", 9, "number"),
-    ("Sure?", "certainty", 16, "text"),
+    ("Sure?", "surety", 44, "text"),
+    ("Re-test", "retest", 13, "text"),
     ("Control Gmail", "control_inbox_rate_gmail", 14, "rate"),
     ("Control O365", "control_inbox_rate_microsoft365", 14, "rate"),
     ("Team Gmail", "team_median_inbox_rate_gmail", 14, "rate"),
@@ -113,12 +116,24 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]], month: date) -> None:
             sheet.set_column(column, column, width)
             sheet.write_string(0, column, heading, formats["head"])
         for line, row in enumerate(rows, start=1):
-            shown = {**row, "flagged": flag_word(row), "certainty": _certainty(row)}
+            shown = {
+                **row,
+                "flagged": flag_word(row),
+                "placement_word": spoken(row["word"]),
+                "surety": surety(row),
+                "retest": spoken(row["retest_verdict"]),
+            }
             for column, (_, name, _, kind) in enumerate(_COLUMNS):
                 _write_cell(sheet, line, column, shown[name], formats[kind])
         sheet.freeze_panes(1, 2)
         sheet.autofilter(0, 0, max(len(rows), 1), len(_COLUMNS) - 1)
         flag_column = next(index for index, column in enumerate(_COLUMNS) if column[1] == "flagged")
+        calm = book.add_format({"bg_color": "#D1E7DD", "font_color": "#0A3622"})
+        hint = book.add_format({"bg_color": "#FFF3CD", "font_color": "#664D03"})
+        word_column = next(index for index, column in enumerate(_COLUMNS) if column[1] == "placement_word")
+        for one, colour in zip(PlacementWord, (alarm, alarm, hint, hint, calm, alarm), strict=True):
+            rule = {"type": "cell", "criteria": "==", "value": f'"{spoken(one)}"', "format": colour}
+            sheet.conditional_format(1, word_column, max(len(rows), 1), word_column, rule)
         for word in ("YES", "not_sent"):
             rule = {"type": "cell", "criteria": "==", "value": f'"{word}"', "format": alarm}
             sheet.conditional_format(1, flag_column, max(len(rows), 1), flag_column, rule)
@@ -145,8 +160,18 @@ def _fitting(text: str) -> str:
     return text.encode("utf-16-le")[: 2 * (_CELL_CHARS - len(_CUT))].decode("utf-16-le", "ignore") + _CUT
 
 
-def _certainty(row: Mapping[str, Any]) -> str:
-    """How sure the flag is: one provider clearly below is enough for it; without, the less sure of the two counts."""
-    order = ("clearly_below", "no_data", "cannot_tell", "clearly_above")
-    held = {row["certainty_code_gmail"], row["certainty_code_microsoft365"]}
-    return next((code.replace("_", " ") for code in order if code in held), "")
+def spoken(word: str | None) -> str:
+    """A word of the tables as it is read: without underscores, empty where there is none."""
+    return (word or "").replace("_", " ")
+
+
+def surety(row: Mapping[str, Any]) -> str:
+    """How sure the line's word is, in a sentence: what it means, or how many more probes would tell."""
+    if row["word"] != PlacementWord.CANNOT_TELL:
+        return MEANINGS[PlacementWord(row["word"])] if row["word"] else ""
+    asked = [
+        f"{row[f'further_count_{group}']} more at {name}"
+        for group, name in (("gmail", "Gmail"), ("microsoft365", "Microsoft 365"))
+        if row[f"word_{group}"] == PlacementWord.CANNOT_TELL
+    ]
+    return f"{MEANINGS[PlacementWord.CANNOT_TELL]} {' and '.join(asked)} that land alike would."

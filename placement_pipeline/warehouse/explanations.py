@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from placement_pipeline.domain.seeds.missing import Explanation
 from placement_pipeline.domain.seeds.missing_reasons import REASONS
@@ -20,6 +20,7 @@ class MissingProbe:
     """A probe that was sent and that the last sweep of its closed test has not found.
 
     Attributes:
+        sent_at: when it was handed over, as far as that is known.
         internet_message_id: the Message-ID, as far as the send or the seed told it.
         draft_id: the provider's, where it has drafts.
     """
@@ -56,6 +57,11 @@ def load_unexplained(
         .subquery()
     )
     is_open = and_(explanations.c.reason_code.in_(_OPEN_CODES), tests.c.closed_at >= asked_again_since)
+    others = jobs.alias("others")
+    first_sent_at = (
+        select(func.min(others.c.sent_at)).where(others.c.test_id == jobs.c.test_id).correlate(jobs).scalar_subquery()
+    )
+    is_by_crm = and_(tests.c.route == Route.CRM, jobs.c.state == SendState.UNKNOWN)
     query = (
         select(
             jobs.c.test_id,
@@ -63,7 +69,8 @@ def load_unexplained(
             tests.c.mailbox_id,
             jobs.c.token,
             tests.c.route,
-            jobs.c.sent_at,
+            # When Pipedrive sent it nobody tells: with the first of the test's that arrived, as a sequence does.
+            func.coalesce(jobs.c.sent_at, first_sent_at, tests.c.opened_at).label("sent_at"),
             jobs.c.internet_message_id,
             jobs.c.draft_id_provider,
         )
@@ -73,7 +80,7 @@ def load_unexplained(
             explanations, and_(explanations.c.test_id == jobs.c.test_id, explanations.c.seed_id == jobs.c.seed_id)
         )
         .where(
-            jobs.c.state == SendState.SENT,
+            or_(jobs.c.state == SendState.SENT, is_by_crm),
             latest.c.placement == Placement.MISSING,
             or_(and_(explanations.c.test_id.is_(None), tests.c.closed_at >= never_asked_since), is_open),
         )

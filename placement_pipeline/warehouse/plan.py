@@ -5,16 +5,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.probe import make_token
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
-from placement_pipeline.domain.sends.refusals import RefusalCode
+from placement_pipeline.domain.sends.refusals import AttemptNote, RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
+    Placement,
     ProviderFamily,
     ProviderGroup,
     Route,
@@ -48,6 +49,7 @@ class StoredTest:
     closed_at: datetime | None
     stop_code: str | None
     stop_detail: str | None
+    retest_of_test_id: str | None
 
 
 def lock_plan(connection: Connection) -> None:
@@ -252,6 +254,7 @@ def load_tests(
             closed_at=row.closed_at,
             stop_code=row.stop_code,
             stop_detail=row.stop_detail,
+            retest_of_test_id=row.retest_of_test_id,
         )
         for row in connection.execute(query)
     ]
@@ -377,8 +380,13 @@ def find_done(connection: Connection, configured: Collection[str], sweep_plan: S
 
 
 def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) -> int:
-    """Mark tests as final: nothing more is waited for, and what nobody has sent by now is not sent any more."""
+    """Mark tests as final: nothing more is waited for, and what nobody has sent by now is not sent any more.
+
+    Pipedrive does not tell what it sent. A test of which anything arrived was started, and its other probes went out
+    with the sequence as far as anybody knows: one that lies nowhere is missing. Only where none arrived was none sent.
+    """
     table, jobs = tables.placement_tests, tables.send_jobs
+    _miss_of_started(connection, test_ids)
     connection.execute(
         update(jobs)
         .where(jobs.c.test_id.in_(test_ids), jobs.c.state == SendState.PLANNED)
@@ -395,6 +403,35 @@ def close_tests(connection: Connection, test_ids: Sequence[str], now: datetime) 
         .values(state=TestState.FINAL, closed_at=now)
     )
     return result.rowcount
+
+
+def _miss_of_started(connection: Connection, test_ids: Sequence[str]) -> None:
+    """Turn what a started sequence of Pipedrive's did not bring from not sent into missing."""
+    table, jobs, placements = tables.placement_tests, tables.send_jobs, tables.seed_placements
+    arrived = select(jobs.c.test_id).where(jobs.c.test_id == table.c.test_id, jobs.c.state == SendState.SENT)
+    started = select(table.c.test_id).where(
+        table.c.test_id.in_(test_ids),
+        table.c.route == Route.CRM,
+        table.c.state == TestState.OPEN,
+        arrived.exists(),
+    )
+    unseen = connection.execute(
+        update(jobs)
+        .where(jobs.c.test_id.in_(started), jobs.c.state == SendState.PLANNED)
+        .values(
+            state=SendState.UNKNOWN,
+            outcome_code=AttemptNote.OUTCOME_UNKNOWN,
+            outcome_detail="Pipedrive has sent other messages of this test; of this one nobody tells.",
+        )
+        .returning(jobs.c.test_id, jobs.c.seed_id)
+    ).all()
+    if unseen:
+        keys = tuple_(placements.c.test_id, placements.c.seed_id)
+        connection.execute(
+            update(placements)
+            .where(keys.in_([tuple(row) for row in unseen]), placements.c.placement == Placement.NOT_SENT)
+            .values(placement=Placement.MISSING)
+        )
 
 
 def stop_refused_tests(connection: Connection, now: datetime) -> int:

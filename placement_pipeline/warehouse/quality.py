@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from placement_pipeline.domain.findings import REASONS
 from placement_pipeline.domain.mail_address import ADDRESS
+from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.seeds.landing import SWEPT
 from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
@@ -150,6 +151,17 @@ SUITES: Mapping[str, tuple[Rule, ...]] = {
         _at_least("jobs_at_least_resolved", "job_count", "resolved_count"),
         _at_least("reached_at_least_primary", "reach_count", "primary_count"),
         _not_null("flags_have_a_reason", "flag_code", Where("is_flagged", operator.eq, True)),
+    ),
+    "seed_suspicions": (
+        _between("chances_are_chances", "p_value", 0, 1),
+        _at_least("mailboxes_at_least_missed", "mailbox_count", "missed_count"),
+    ),
+    "placement_verdicts": (
+        _within("groups_are_known", "provider_group", ProviderGroup),
+        _within("words_are_known", "word", PlacementWord),
+        _at_least("resolved_at_least_inbox", "resolved_count", "inbox_count"),
+        _between("chances_are_chances", "peer_p_value", 0, 1),
+        _not_null("retests_say_what_changed", "gained_count", Where("retest_verdict")),
     ),
 }
 """The rules of each raw table, by its name."""

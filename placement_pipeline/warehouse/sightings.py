@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Interval, Row, Select, and_, cast, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, ColumnElement, Connection, Interval, Row, Select, Text, and_, cast, func, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from placement_pipeline.domain.seeds.sweep_plan import LastSweep
 from placement_pipeline.domain.words import Placement, Route, SendState, TestState
@@ -248,37 +248,45 @@ def load_histories(connection: Connection, test_ids: Sequence[str]) -> list[Prob
     by Message-ID, so that a message a folder move has renumbered counts once.
     """
     jobs, placements, messages = tables.send_jobs, tables.seed_placements, tables.seed_messages
-    is_job = and_(placements.c.test_id == jobs.c.test_id, placements.c.seed_id == jobs.c.seed_id)
-    first = (
-        select(placements.c.placement)
-        .where(is_job, placements.c.message_id_provider.is_not(None))
-        .order_by(placements.c.observed_at, placements.c.sweep_id)
-        .limit(1)
-        .scalar_subquery()
+    asked = func.any(cast(list(test_ids), ARRAY(Text)))
+    is_found = placements.c.message_id_provider.is_not(None)
+    seen = (
+        select(
+            placements.c.test_id,
+            placements.c.seed_id,
+            func.array_agg(aggregate_order_by(placements.c.placement, placements.c.observed_at, placements.c.sweep_id))
+            .filter(is_found)
+            .label("found"),
+            # A sweep that was slow is stored after one that began later and saw more.
+            func.array_agg(
+                aggregate_order_by(
+                    placements.c.placement, placements.c.observed_at.desc(), placements.c.sweep_id.desc()
+                )
+            ).label("latest"),
+        )
+        .where(placements.c.test_id == asked)
+        .group_by(placements.c.test_id, placements.c.seed_id)
+        .subquery()
     )
-    last = (
-        select(placements.c.placement)
-        .where(is_job)
-        # A sweep that was slow is stored after one that began later and saw more.
-        .order_by(placements.c.observed_at.desc(), placements.c.sweep_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    message = func.coalesce(messages.c.internet_message_id, messages.c.message_id_provider)
     copies = (
-        select(func.count(func.distinct(func.coalesce(messages.c.internet_message_id, messages.c.message_id_provider))))
-        .where(messages.c.test_id == jobs.c.test_id, messages.c.seed_id == jobs.c.seed_id)
-        .scalar_subquery()
+        select(messages.c.test_id, messages.c.seed_id, func.count(func.distinct(message)).label("copies"))
+        .where(messages.c.test_id == asked)
+        .group_by(messages.c.test_id, messages.c.seed_id)
+        .subquery()
     )
     query = (
         select(
             jobs.c.test_id,
             jobs.c.seed_id,
             jobs.c.state,
-            first.label("first"),
-            last.label("last"),
-            copies.label("copies"),
+            seen.c.found[1].label("first"),
+            seen.c.latest[1].label("last"),
+            func.coalesce(copies.c.copies, 0).label("copies"),
         )
-        .where(jobs.c.test_id.in_(test_ids))
+        .outerjoin(seen, and_(seen.c.test_id == jobs.c.test_id, seen.c.seed_id == jobs.c.seed_id))
+        .outerjoin(copies, and_(copies.c.test_id == jobs.c.test_id, copies.c.seed_id == jobs.c.seed_id))
+        .where(jobs.c.test_id == asked)
         .order_by(jobs.c.test_id, jobs.c.seed_id)
     )
     return [

@@ -34,6 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from placement_pipeline.domain.findings import SubjectKind
+from placement_pipeline.domain.scores.placement_word import PlacementWord
+from placement_pipeline.domain.scores.retests import RetestVerdict
 from placement_pipeline.domain.scores.scoring import Certainty, FlagCode
 from placement_pipeline.domain.seeds.landing import SWEPT
 from placement_pipeline.domain.seeds.matching import FoundBy
@@ -505,6 +507,62 @@ scored_placements = Table(
         "A test at one provider group: how many, which rates, how sure, flagged or not. "
         "Grain is test and provider group."
     ),
+)
+
+placement_verdicts = Table(
+    "placement_verdicts",
+    metadata,
+    Column(
+        "test_id",
+        Text,
+        ForeignKey(f"{SCHEMA}.placement_tests.test_id"),
+        primary_key=True,
+    ),
+    Column("provider_group", Text, primary_key=True, comment=_listed("The group of its seed mailboxes", ProviderGroup)),
+    Column("resolved_count", Integer, nullable=False, comment="Probes the word rests on."),
+    Column("inbox_count", Integer, nullable=False, comment="Those among them in the inbox."),
+    Column("word", Text, nullable=False, comment=_listed("What they bear out", PlacementWord)),
+    Column(
+        "peer_p_value",
+        Float,
+        comment="The chance that a mailbox like the others misses so much; null where nothing is resolved.",
+    ),
+    Column("is_control_low", Boolean, nullable=False, comment="Whether the control mailbox misses the inbox here too."),
+    Column(
+        "further_count", Integer, nullable=False, comment="How many more probes would decide; 0 where it is decided."
+    ),
+    Column("is_first", Boolean, nullable=False, comment="Whether it is the month's first of its mailbox and route."),
+    Column(
+        "is_current",
+        Boolean,
+        nullable=False,
+        comment="Whether the month goes by it: the latest of its mailbox and route that measured something here.",
+    ),
+    Column("retest_verdict", Text, comment=_listed("What it says of the remedy", RetestVerdict)),
+    Column("gained_count", Integer, comment="Seed mailboxes it reached that the re-tested one had missed."),
+    Column("lost_count", Integer, comment="The reverse."),
+    Column("judged_at", Moment, nullable=False),
+    comment=(
+        "What a test bears out at one provider group: the word people act on, and what a re-test says of the remedy. "
+        "Grain is test and provider group."
+    ),
+)
+
+seed_suspicions = Table(
+    "seed_suspicions",
+    metadata,
+    Column("test_month", Date, primary_key=True, comment="First day of the month, in the business time zone."),
+    Column("seed_id", Text, ForeignKey(f"{SCHEMA}.seed_mailboxes.seed_id"), primary_key=True),
+    Column("mailbox_count", Integer, nullable=False, comment="Mailboxes with a probe at it."),
+    Column("missed_count", Integer, nullable=False, comment="Those among them whose probe missed its inbox."),
+    Column(
+        "p_value",
+        Float,
+        comment="The chance of that, by what they do at the group's other seed mailboxes; null where they are too few.",
+    ),
+    Column("is_suspect", Boolean, nullable=False, comment="Whether its probes are void."),
+    Column("judged_at", Moment, nullable=False),
+    comment="Whether a seed mailbox fails everybody. Grain is month and seed mailbox.",
 )
 
 diagnoses = Table(

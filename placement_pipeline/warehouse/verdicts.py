@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import ARRAY, Connection, Text, cast, delete, func, select
 
 from placement_pipeline.domain.findings import Finding, SubjectKind
 from placement_pipeline.domain.scores.diagnosis import Diagnosis
+from placement_pipeline.domain.scores.placement_word import WordedGroup
+from placement_pipeline.domain.scores.retests import Compared, RetestVerdict
 from placement_pipeline.domain.scores.scoring import Score
+from placement_pipeline.domain.scores.seed_suspicion import SeedSuspicion
 from placement_pipeline.domain.words import CheckStatus, ProviderGroup
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
@@ -47,12 +50,13 @@ def save_findings(
     return upsert(connection, table, list(rows.values()))
 
 
-def load_findings(connection: Connection, test_id: str) -> list[Finding]:
-    """A test's findings."""
+def load_findings(connection: Connection, test_ids: Sequence[str]) -> dict[str, list[Finding]]:
+    """The findings of these tests, by test; tests without any are left out."""
     table = tables.auth_audits
-    query = select(table).where(table.c.test_id == test_id).order_by(table.c.subject_kind, table.c.check_name)
-    return [
-        Finding(
+    query = select(table).where(table.c.test_id == func.any(cast(list(test_ids), ARRAY(Text))))
+    found: dict[str, list[Finding]] = {}
+    for row in connection.execute(query.order_by(table.c.test_id, table.c.subject_kind, table.c.check_name)):
+        finding = Finding(
             subject_kind=SubjectKind(row.subject_kind),
             subject=row.subject,
             check=row.check_name,
@@ -61,34 +65,89 @@ def load_findings(connection: Connection, test_id: str) -> list[Finding]:
             evidence=row.evidence,
             remedy=row.remedy,
         )
-        for row in connection.execute(query)
-    ]
+        found.setdefault(row.test_id, []).append(finding)
+    return found
 
 
 def save_scores(
     connection: Connection,
-    test_id: str,
-    scores: Sequence[Score],
-    context: Mapping[ProviderGroup, ScoreContext],
+    scores: Mapping[str, Sequence[Score]],
+    context: Mapping[tuple[str, ProviderGroup], ScoreContext],
     now: datetime,
 ) -> int:
-    """Store a test's scores, one row a provider group."""
+    """Store tests' scores, one row a provider group; what stands beside them is by test and group."""
     rows = []
-    for score in scores:
-        row = asdict(score) | asdict(context[score.group])
-        flag = row.pop("flag")
-        row["provider_group"] = row.pop("group")
-        row["certainty_code"] = row.pop("certainty")
-        row |= {"test_id": test_id, "is_flagged": flag is not None, "flag_code": flag, "scored_at": now}
-        rows.append(row)
+    for test_id, mine in scores.items():
+        for score in mine:
+            row = asdict(score) | asdict(context[test_id, score.group])
+            flag = row.pop("flag")
+            row["provider_group"] = row.pop("group")
+            row["certainty_code"] = row.pop("certainty")
+            row |= {"test_id": test_id, "is_flagged": flag is not None, "flag_code": flag, "scored_at": now}
+            rows.append(row)
     return upsert(connection, tables.scored_placements, rows)
 
 
-def save_diagnoses(connection: Connection, test_id: str, diagnoses: Sequence[Diagnosis], now: datetime) -> int:
-    """Replace a test's diagnoses, the likeliest first."""
+@dataclass(frozen=True, slots=True)
+class PlacementVerdict:
+    """What a test bears out at a provider group.
+
+    Attributes:
+        is_first: whether it is the month's first of its mailbox and route.
+        is_current: whether the month goes by it.
+        retest: what it says of the remedy; None for what re-tests nothing that was amiss.
+        compared: what that rests on.
+    """
+
+    test_id: str
+    group: ProviderGroup
+    worded: WordedGroup
+    is_first: bool
+    is_current: bool
+    retest: RetestVerdict | None
+    compared: Compared | None
+
+
+def save_verdicts(connection: Connection, judged: Sequence[PlacementVerdict], now: datetime) -> int:
+    """Store what tests bear out."""
+    rows = (
+        {
+            "test_id": one.test_id,
+            "provider_group": one.group,
+            "resolved_count": one.worded.resolved_count,
+            "inbox_count": one.worded.inbox_count,
+            "word": one.worded.word,
+            "peer_p_value": one.worded.peer_p_value,
+            "is_control_low": one.worded.is_control_low,
+            "further_count": one.worded.probes_to_tell,
+            "is_first": one.is_first,
+            "is_current": one.is_current,
+            "retest_verdict": one.retest,
+            "gained_count": one.compared.gained if one.compared else None,
+            "lost_count": one.compared.lost if one.compared else None,
+            "judged_at": now,
+        }
+        for one in judged
+    )
+    return upsert(connection, tables.placement_verdicts, rows)
+
+
+def save_suspicions(connection: Connection, month: date, suspicions: Mapping[str, SeedSuspicion], now: datetime) -> int:
+    """Replace what the month's mailboxes say of the seeds."""
+    table = tables.seed_suspicions
+    connection.execute(delete(table).where(table.c.test_month == month))
+    rows = (
+        {"test_month": month, "seed_id": seed_id, "judged_at": now, **asdict(one)}
+        for seed_id, one in suspicions.items()
+    )
+    return upsert(connection, table, rows)
+
+
+def save_diagnoses(connection: Connection, diagnosed: Mapping[str, Sequence[Diagnosis]], now: datetime) -> int:
+    """Replace tests' diagnoses, the likeliest first."""
     table = tables.diagnoses
-    connection.execute(delete(table).where(table.c.test_id == test_id))
-    rows = [
+    connection.execute(delete(table).where(table.c.test_id == func.any(cast(list(diagnosed), ARRAY(Text)))))
+    rows = (
         {
             "test_id": test_id,
             "rank": rank,
@@ -98,6 +157,7 @@ def save_diagnoses(connection: Connection, test_id: str, diagnoses: Sequence[Dia
             "remedy": diagnosis.remedy,
             "diagnosed_at": now,
         }
+        for test_id, diagnoses in diagnosed.items()
         for rank, diagnosis in enumerate(diagnoses, start=1)
-    ]
+    )
     return upsert(connection, table, rows)

@@ -18,7 +18,7 @@ from rich.table import Table
 from placement_pipeline.domain.scores.peers import Landed
 from placement_pipeline.domain.scores.placement_word import PlacementWord, Team
 from placement_pipeline.domain.scores.seed_suspicion import suspect_seeds
-from placement_pipeline.domain.scores.sequential import TOP_UP_BELOW_RATE, Standing, judge_rate
+from placement_pipeline.domain.scores.sequential import TOP_UP_BELOW_RATE, RateStanding, judge_rate
 from placement_pipeline.domain.words import ProviderGroup
 
 IS_FULL = os.environ.get("PLACEMENT_BENCHMARK") == "full"
@@ -72,7 +72,7 @@ def play(chance: random.Random, rates: dict[str, float], dead_seeds: int = 0) ->
 
 def _is_owed_more(probes: Landed) -> bool:
     inbox_count = sum(is_inbox for _, is_inbox in probes)
-    is_undecided = judge_rate(inbox_count, len(probes)) is Standing.UNDECIDED
+    is_undecided = judge_rate(inbox_count, len(probes)) is RateStanding.UNDECIDED
     return bool(probes) and is_undecided and inbox_count < TOP_UP_BELOW_RATE * len(probes)
 
 

@@ -166,7 +166,8 @@ class _Player:
                 address: {one.seed_id: one for one in sightings.load_histories(connection, [test.test_id])}
                 for address, test in tests.items()
             }
-            findings = {address: verdicts.load_findings(connection, test.test_id) for address, test in tests.items()}
+            held = verdicts.load_findings(connection, [test.test_id for test in tests.values()])
+            findings = {address: held.get(test.test_id, []) for address, test in tests.items()}
         by_test = {test.test_id: address for address, test in tests.items()}
         causes: dict[str, list[str]] = {address: [] for address in tests}
         for row in self.rows(select(tables.diagnoses).order_by(tables.diagnoses.c.rank)):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState
 from placement_pipeline.warehouse.database import dbt_environment
@@ -69,8 +70,20 @@ def plant(planter: Planter) -> None:
         opened_at=moment(NOVEMBER, 9),
     )
     planter.scores("anna-11-again", NOVEMBER, {GMAIL: [PRIMARY] * 8, MICROSOFT: [FOCUSED] * 4})
+    planter.verdict("anna-11", NOVEMBER, GMAIL, PlacementWord.CONFIRMED, inbox_count=2, is_current=False)
+    planter.verdict(
+        "anna-11-again",
+        NOVEMBER,
+        GMAIL,
+        PlacementWord.CANNOT_TELL,
+        further_count=2,
+        is_first=False,
+        retest_verdict="fixed",
+    )
     planter.test("ben-11", "ben", NOVEMBER, TestState.STOPPED, stop_code="token_revoked", stop_detail="Revoked.")
     planter.scores("ben-11", NOVEMBER, {GMAIL: [NOT_SENT] * 8, MICROSOFT: [NOT_SENT] * 4})
+
+    planter.verdict("ben-11", NOVEMBER, GMAIL, PlacementWord.NOT_SENT, resolved_count=0, inbox_count=0)
 
     planter.deal(1, 1, "100.50", "EUR", moment(OCTOBER, 5), is_archived=False)
     planter.deal(2, 1, "49.50", "EUR", datetime(2026, 12, 31, 23, tzinfo=UTC), is_archived=True)
@@ -85,6 +98,7 @@ def plant(planter: Planter) -> None:
     planter.message("anna-11", "gmail-01", "m-1", moment(NOVEMBER, 2, 11))
     planter.landed("anna-11", "m365-01", 2, Placement.MISSING, moment(NOVEMBER, 2, 10))
     planter.explanation("anna-11", "m365-01", "seed_full", moment(NOVEMBER, 3))
+    planter.suspicion("m365-01", NOVEMBER, mailboxes=10, missed=10)
     planter.calls("run-1", "collect_seeds", "messages.get", NOVEMBER, 8, 160)
     planter.calls("run-2", "collect_seeds", "messages.get", NOVEMBER, 2, 40)
 
@@ -137,6 +151,21 @@ def test_the_sheet_shows_each_rep_of_the_roster_once_and_no_control(built: str) 
     ]
 
 
+def test_the_sheet_shows_what_the_probes_bear_out_and_what_the_retest_says(built: str) -> None:
+    rows = ask(
+        built,
+        """
+        select rep_name, word, word_gmail, word_microsoft365, further_count_gmail, retest_verdict
+        from marts.monthly_sheet where test_month = '2026-11-01' order by rep_name
+        """,
+    )
+    assert rows == [
+        ("Anna", "cannot_tell", "cannot_tell", None, 2, "fixed"),
+        ("Ben", "not_sent", "not_sent", None, 0, None),
+        ("Cleo", None, None, None, None, None),
+    ]
+
+
 def test_a_retest_stands_beside_the_months_first_test(built: str) -> None:
     rows = ask(
         built,
@@ -168,8 +197,8 @@ def test_the_trend_counts_the_change_since_the_month_before(built: str) -> None:
     assert rows == [
         ("Anna", OCTOBER, "gmail", 1.0, None, None),
         ("Anna", OCTOBER, "microsoft365", 1.0, None, None),
-        ("Anna", NOVEMBER, "gmail", 1.0, 1.0, 0.0),
-        ("Anna", NOVEMBER, "microsoft365", 1.0, 1.0, 0.0),
+        ("Anna", NOVEMBER, "gmail", 0.25, 1.0, -0.75),
+        ("Anna", NOVEMBER, "microsoft365", 0.75, 1.0, -0.25),
         ("Ben", NOVEMBER, "gmail", None, None, None),
         ("Ben", NOVEMBER, "microsoft365", None, None, None),
     ]
@@ -241,8 +270,8 @@ def test_revenue_stands_beside_the_rates_and_currencies_stay_apart(built: str) -
         """,
     )
     assert rows == [
-        ("Anna", OCTOBER, "EUR", Decimal("150.00"), 2, 1.0, 2),
-        ("Anna", OCTOBER, "USD", Decimal("70.00"), 1, 1.0, 2),
+        ("Anna", OCTOBER, "EUR", Decimal("150.00"), 2, 0.625, 2),
+        ("Anna", OCTOBER, "USD", Decimal("70.00"), 1, 0.625, 2),
         ("Ben", OCTOBER, "XXX", Decimal("0.00"), 0, None, 1),
         ("Cleo", OCTOBER, "XXX", Decimal("0.00"), 0, None, 0),
     ]
@@ -253,13 +282,13 @@ def test_a_seed_mailbox_that_cannot_be_read_is_shown_as_broken(built: str) -> No
         built,
         """
         select seed_id, health_month, sweep_count, failed_sweep_count, last_error_code,
-            control_probe_count, control_placements, is_broken
+            control_probe_count, control_placements, missed_count, is_suspect, is_broken
         from marts.seed_health order by seed_id
         """,
     )
     assert rows == [
-        ("gmail-01", NOVEMBER, 1, 0, None, 1, "primary", False),
-        ("m365-01", NOVEMBER, 1, 1, "refused", 0, None, True),
+        ("gmail-01", NOVEMBER, 1, 0, None, 1, "primary", None, None, False),
+        ("m365-01", NOVEMBER, 1, 1, "refused", 0, None, 10, True, True),
     ]
 
 

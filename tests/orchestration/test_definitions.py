@@ -24,8 +24,10 @@ ASSETS = {
     "seed_placements": ("seeds", {"send_jobs"}),
     "probe_explanations": ("seeds", {"seed_placements"}),
     "auth_audits": ("audits", {"seed_placements", "mailbox_activity"}),
-    "scored_placements": ("scores", {"seed_placements", "probe_explanations"}),
-    "diagnoses": ("scores", {"scored_placements", "auth_audits"}),
+    "seed_suspicions": ("scores", {"seed_placements", "probe_explanations"}),
+    "scored_placements": ("scores", {"seed_placements", "probe_explanations", "seed_suspicions"}),
+    "placement_verdicts": ("scores", {"scored_placements"}),
+    "diagnoses": ("scores", {"placement_verdicts", "auth_audits"}),
     "monthly_sheet_export": ("publish", {"monthly_sheet"}),
     "alerts": ("publish", {"monthly_sheet"}),
 }

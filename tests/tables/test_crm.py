@@ -20,18 +20,20 @@ from placement_pipeline.domain.sends.plan import PlannedTest
 from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import (
     MailProvider,
+    Placement,
     ProviderFamily,
     Route,
+    SendState,
     SyncMode,
     TestReason,
     Variant,
 )
 from placement_pipeline.settings import Contact, Seed, Settings, Tests
 from placement_pipeline.stages import crm
-from placement_pipeline.stages.scoring import diagnose_month
+from placement_pipeline.stages.scoring import diagnose_month, score_month
 from placement_pipeline.stages.seed_notebook import TableNotebook
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import plan, sightings, tables
+from placement_pipeline.warehouse import explanations, plan, sightings, tables
 from placement_pipeline.warehouse.roster import save_roster
 from tests.planted import Planter
 from tests.tokens import token_of
@@ -336,3 +338,49 @@ def test_a_message_that_is_moved_within_one_sweep_lies_where_it_was_seen_last(pl
         ((probe, *_), *_) = sightings.load_awaited(connection, "gmail-01")
     assert probe.found is not None
     assert probe.found.location["folder"] == "junk"
+
+
+def placements_of(place: Workplace) -> dict[str, str]:
+    table = tables.seed_placements
+    with place.engine.connect() as connection:
+        return dict(connection.execute(select(table.c.seed_id, table.c.placement)).tuples().all())
+
+
+def close_the_crm_test(place: Workplace) -> list[str]:
+    """The last sweeps meet what was kept; returns the states of the jobs, by seed."""
+    closed_at, has_mail = NOW + timedelta(days=1), bool(kept(place))
+    with place.engine.begin() as connection:
+        planter = Planter(connection)
+        for number, seed_id in enumerate(("gmail-01", "m365-01"), start=1):
+            is_met = has_mail and seed_id == "gmail-01"
+            placement, message_id = (Placement.PRIMARY, "m-1") if is_met else (Placement.NOT_SENT, None)
+            planter.sweep(number, seed_id, closed_at)
+            planter.sighted(CRM_TEST, seed_id, number, placement, closed_at, message_id)
+        plan.close_tests(connection, [CRM_TEST], closed_at)
+        jobs = tables.send_jobs
+        query = select(jobs.c.state).where(jobs.c.test_id == CRM_TEST).order_by(jobs.c.seed_id)
+        return list(connection.scalars(query))
+
+
+def test_what_a_started_sequence_did_not_bring_is_missing_and_wants_an_explanation(place: Workplace) -> None:
+    """The same losses once read 43 % by the mailbox and 100 % by the CRM, where they left the rate."""
+    notebook(place).keep([message(1, SYNC)])
+    assert close_the_crm_test(place) == [SendState.SENT, SendState.UNKNOWN]
+    assert placements_of(place) == {"gmail-01": Placement.PRIMARY, "m365-01": Placement.MISSING}
+    with place.engine.begin() as connection:
+        (asked,) = explanations.load_unexplained(connection, NOVEMBER, NOW, NOW)
+    assert (asked.seed_id, asked.route, asked.sent_at) == ("m365-01", Route.CRM, NOW + timedelta(minutes=2))
+    score_month(place, NOVEMBER)
+    with place.engine.connect() as connection:
+        scores = tables.scored_placements
+        query = select(scores.c.provider_group, scores.c.missing_count, scores.c.inbox_rate).where(
+            scores.c.test_id == CRM_TEST, scores.c.job_count > 0
+        )
+        assert sorted(connection.execute(query).tuples().all()) == [("gmail", 0, 1.0), ("microsoft365", 1, 0.0)]
+
+
+def test_a_sequence_that_nobody_started_sent_nothing_and_loses_nothing(place: Workplace) -> None:
+    assert close_the_crm_test(place) == [SendState.REFUSED, SendState.REFUSED]
+    assert set(placements_of(place).values()) == {Placement.NOT_SENT}
+    with place.engine.begin() as connection:
+        assert explanations.load_unexplained(connection, NOVEMBER, NOW, NOW) == []

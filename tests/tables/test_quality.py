@@ -86,6 +86,27 @@ GOOD: dict[str, list[dict[str, Any]]] = {
             "flag_code": None,
         },
     ],
+    "seed_suspicions": [{"mailbox_count": 10, "missed_count": 10, "p_value": 0.001}],
+    "placement_verdicts": [
+        {
+            "provider_group": "gmail",
+            "word": "confirmed",
+            "resolved_count": 8,
+            "inbox_count": 2,
+            "peer_p_value": 0.01,
+            "retest_verdict": "not_fixed",
+            "gained_count": 1,
+        },
+        {
+            "provider_group": "regional",
+            "word": "cannot_tell",
+            "resolved_count": 0,
+            "inbox_count": 0,
+            "peer_p_value": None,
+            "retest_verdict": None,
+            "gained_count": None,
+        },
+    ],
 }
 """Rows that could be true, by table: the columns the rules look at."""
 
@@ -117,6 +138,13 @@ BAD: dict[tuple[str, str], dict[str, Any]] = {
     ("probe_explanations", "explanations_have_evidence"): {"evidence": None},
     ("auth_audits", "statuses_are_known"): {"status": "error"},
     ("auth_audits", "reasons_are_listed"): {"reason_code": "spf_odd"},
+    ("seed_suspicions", "chances_are_chances"): {"p_value": 1.01},
+    ("seed_suspicions", "mailboxes_at_least_missed"): {"missed_count": 11},
+    ("placement_verdicts", "groups_are_known"): {"provider_group": "outlook"},
+    ("placement_verdicts", "words_are_known"): {"word": "sure"},
+    ("placement_verdicts", "resolved_at_least_inbox"): {"inbox_count": 9},
+    ("placement_verdicts", "chances_are_chances"): {"peer_p_value": -0.1},
+    ("placement_verdicts", "retests_say_what_changed"): {"gained_count": None},
     ("scored_placements", "groups_are_known"): {"provider_group": "outlook"},
     ("scored_placements", "inbox_rates_are_rates"): {"inbox_rate": 25.0},
     ("scored_placements", "resolved_at_least_inbox"): {"inbox_count": 9},

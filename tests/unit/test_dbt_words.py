@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from placement_pipeline.domain.scores.placement_word import PlacementWord
+from placement_pipeline.domain.scores.retests import RetestVerdict
 from placement_pipeline.domain.scores.scoring import Certainty, FlagCode
 from placement_pipeline.domain.seeds.landing import FOUND, SWEPT
 from placement_pipeline.domain.seeds.matching import FoundBy
@@ -37,9 +39,11 @@ WORDS: Mapping[str, Collection[str]] = {
     "flag_code": FlagCode,
     "found_by": FoundBy,
     "found_placement": FOUND,
+    "placement_word": PlacementWord,
     "provider": MailProvider,
     "provider_family": ProviderFamily,
     "provider_group": ProviderGroup,
+    "retest_verdict": RetestVerdict,
     "role": Role,
     "route": Route,
     "send_state": SendState,

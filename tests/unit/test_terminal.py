@@ -38,6 +38,8 @@ ROW: dict[str, Any] = {
     "is_flagged": True,
     "flag_code": "below_threshold",
     "is_retest": False,
+    "word": "cannot_tell",
+    "retest_verdict": None,
     "why": "The mailbox has hardly sent any mail yet.",
 }
 FINE = {"is_flagged": False, "flag_code": None, "inbox_rate_gmail": 0.9, "why": "No group is below the threshold."}
@@ -76,7 +78,7 @@ def test_users_who_are_left_out_stand_there_with_the_reason_and_the_active_ones_
 def test_the_sheet_has_the_columns_of_the_routine_and_a_line_for_each_mailbox() -> None:
     text = shown(sheet_table([ROW, ROW | FINE | {"rep_name": "Boris Adler"}], MONTH))
     assert "Placement, November 2026" in text
-    for heading in ("Rep", "Date", "% inbox", "Gmail", "O365", "Flagged", "Why"):
+    for heading in ("Rep", "Date", "% inbox", "Gmail", "O365", "Flagged", "Word", "Why"):
         assert heading in text
     anna, boris = (next(line for line in text.splitlines() if name in line) for name in ("Anna Berg", "Boris Adler"))
     assert [cell.strip() for cell in anna.split("│")[1:-1]] == [
@@ -85,6 +87,7 @@ def test_the_sheet_has_the_columns_of_the_routine_and_a_line_for_each_mailbox() 
         "50%",
         "100%",
         "YES",
+        "cannot tell",
         "The mailbox has hardly sent any mail yet.",
     ]
     assert " no " in boris
@@ -98,10 +101,11 @@ def test_what_is_not_known_is_a_dash_and_no_verdict() -> None:
         "inbox_rate_microsoft365": None,
         "is_flagged": False,
         "flag_code": None,
+        "word": None,
         "why": None,
     }
     line = next(line for line in shown(sheet_table([ROW | untested], MONTH)).splitlines() if "Anna Berg" in line)
-    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["Anna Berg", "", "-", "-", "", ""]
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["Anna Berg", "", "-", "-", "", "", ""]
 
 
 def test_a_mailbox_that_pipedrive_sends_for_says_so() -> None:

@@ -31,11 +31,12 @@ select
     retests.state as retest_state,
     retests.inbox_rate_gmail as retest_inbox_rate_gmail,
     retests.inbox_rate_microsoft365 as retest_inbox_rate_microsoft365,
-    -- Null while nobody knows: no re-test yet, one that still runs, or one without a rate.
+    case when retests.state <> 'open' then retests.retest_verdict end as retest_verdict,
+    -- Null while nobody knows: no re-test yet, one that still runs, or one that cannot tell.
     case
         when retests.state = 'open' then null
-        when retests.is_flagged then false
-        when coalesce(retests.inbox_rate_gmail, retests.inbox_rate_microsoft365) is not null then true
+        when retests.retest_verdict = 'fixed' then true
+        when retests.retest_verdict = 'not_fixed' then false
     end as is_recovered
 from results as flagged
 left join latest_retests as retests on flagged.test_id = retests.retest_of_test_id

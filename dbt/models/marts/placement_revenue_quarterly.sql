@@ -5,15 +5,29 @@ with reps as (
     order by rep_id, roster_month desc, mailbox_id
 ),
 
+-- Sums over sums, of each mailbox by its usual route: a mean of rates weighs a probe of a small month more.
 rates as (
     select
-        rep_id,
-        date_trunc('quarter', test_month)::date as revenue_quarter,
-        avg(inbox_rate_gmail) as mean_inbox_rate_gmail,
-        avg(inbox_rate_microsoft365) as mean_inbox_rate_microsoft365,
-        count(test_id)::integer as mailbox_month_count
-    from {{ ref("monthly_sheet") }}
-    group by rep_id, revenue_quarter
+        roster.rep_id,
+        date_trunc('quarter', roster.roster_month)::date as revenue_quarter,
+        {%- for group in ["gmail", "microsoft365"] %}
+        sum(trend.inbox_count) filter (where trend.provider_group = '{{ group }}')::double precision
+        / nullif(sum(trend.resolved_count) filter (where trend.provider_group = '{{ group }}'), 0)
+            as mean_inbox_rate_{{ group }},
+        coalesce(sum(trend.inbox_count) filter (where trend.provider_group = '{{ group }}'), 0)::integer
+            as inbox_count_{{ group }},
+        coalesce(sum(trend.resolved_count) filter (where trend.provider_group = '{{ group }}'), 0)::integer
+            as resolved_count_{{ group }},
+        {%- endfor %}
+        count(distinct trend.test_id)::integer as mailbox_month_count
+    from {{ ref("stg_rep_roster") }} as roster
+    left join {{ ref("placement_trend") }} as trend
+        on
+            roster.mailbox_id = trend.mailbox_id
+            and roster.roster_month = trend.test_month
+            and roster.route = trend.route
+    where roster.role = 'rep' and (roster.is_in or trend.test_id is not null)
+    group by roster.rep_id, revenue_quarter
 ),
 
 revenue as (
@@ -39,6 +53,10 @@ select
     coalesce(revenue.won_count, 0) as won_count,
     rates.mean_inbox_rate_gmail,
     rates.mean_inbox_rate_microsoft365,
+    coalesce(rates.inbox_count_gmail, 0) as inbox_count_gmail,
+    coalesce(rates.resolved_count_gmail, 0) as resolved_count_gmail,
+    coalesce(rates.inbox_count_microsoft365, 0) as inbox_count_microsoft365,
+    coalesce(rates.resolved_count_microsoft365, 0) as resolved_count_microsoft365,
     coalesce(rates.mailbox_month_count, 0) as mailbox_month_count
 from revenue
 full outer join rates using (rep_id, revenue_quarter)

@@ -40,7 +40,7 @@ job_months as (
 )
 
 select
-    seed_id,
+    seed_mailboxes.seed_id,
     health_month,
     seed_mailboxes.provider_family,
     seed_mailboxes.provider_group,
@@ -51,8 +51,14 @@ select
     sweep_months.last_error_code,
     coalesce(job_months.control_probe_count, 0) as control_probe_count,
     job_months.control_placements,
+    suspicions.mailbox_count,
+    suspicions.missed_count,
+    -- Null where there are too few mailboxes to tell it from them.
+    suspicions.is_suspect,
     -- Null where nobody has looked into it.
     sweep_months.is_broken
 from sweep_months
 full outer join job_months using (seed_id, health_month)
 inner join {{ ref("stg_seed_mailboxes") }} as seed_mailboxes using (seed_id)
+left join {{ ref("stg_seed_suspicions") }} as suspicions
+    on seed_mailboxes.seed_id = suspicions.seed_id and health_month = suspicions.suspicion_month

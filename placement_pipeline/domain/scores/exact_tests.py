@@ -7,8 +7,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from math import comb
 from typing import TypeVar
 
-import numpy as np
-
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -27,10 +25,23 @@ def sum_at_least(count: int, rates: Sequence[float]) -> float:
     """
     if count <= 0:
         return 1.0
-    mass = np.array([1.0])
+    # Counted are the trials of the rarer kind, up to the bound: what goes beyond it needs no figure of its own.
+    failures = len(rates) - count
+    if failures < 0:
+        return 0.0
+    if failures < count:
+        return _sum_at_most(failures, [1 - rate for rate in rates])
+    return max(0.0, 1.0 - _sum_at_most(count - 1, rates))
+
+
+def _sum_at_most(count: int, rates: Sequence[float]) -> float:
+    chances = [1.0] + [0.0] * count
     for rate in rates:
-        mass = np.convolve(mass, (1 - rate, rate))
-    return min(1.0, float(mass[count:].sum()))
+        missed = 1 - rate
+        for k in range(count, 0, -1):
+            chances[k] = chances[k] * missed + chances[k - 1] * rate
+        chances[0] *= missed
+    return min(1.0, sum(chances))
 
 
 def sign_test(gained: int, lost: int) -> float:
@@ -43,11 +54,18 @@ def sign_test(gained: int, lost: int) -> float:
     return float(sum(comb(pairs, k) for k in range(gained, pairs + 1)) / 2**pairs)
 
 
-def reject_holm(p_values: Mapping[Key, float], level: float) -> frozenset[Key]:
-    """The hypotheses that Holm (1979) rejects: the chance that any of them is true is at most the level."""
+def reject_holm(p_values: Mapping[Key, float], level: float, of: int | None = None) -> frozenset[Key]:
+    """The hypotheses that Holm (1979) rejects: the chance that any of them is true is at most the level.
+
+    Args:
+        p_values: of those that may be rejected.
+        level: the chance.
+        of: how many there are with those that are kept whatever their p-value; None for no more.
+    """
     rejected: list[Key] = []
+    count = len(p_values) if of is None else of
     for rank, (key, p_value) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        if p_value > level / (len(p_values) - rank):
+        if p_value > level / (count - rank):
             break
         rejected.append(key)
     return frozenset(rejected)

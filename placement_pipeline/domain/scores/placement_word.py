@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from placement_pipeline.domain.scores.exact_tests import binomial_at_most, reject_benjamini_hochberg
 from placement_pipeline.domain.scores.peers import FEWEST_PEERS, PEER_LEVEL, Landed, Peers
-from placement_pipeline.domain.scores.sequential import HEALTHY_RATE, Standing, judge_rate, probes_to_tell
+from placement_pipeline.domain.scores.sequential import HEALTHY_RATE, RateStanding, judge_rate, probes_to_tell
 from placement_pipeline.domain.words import ProviderGroup
 
 EVERYONE_SHARE = 0.5
@@ -128,15 +128,15 @@ class Team:
         p_value = self._peers[key[1]].replacing(self._first.get(key, ()), judged).p_value(judged)
         return p_value, key in reject_benjamini_hochberg(self._p_values | {key: p_value}, PEER_LEVEL)
 
-    def _word(self, group: ProviderGroup, standing: Standing, is_rejected: bool) -> PlacementWord:
+    def _word(self, group: ProviderGroup, standing: RateStanding, is_rejected: bool) -> PlacementWord:
         match standing:
-            case Standing.FINE:
+            case RateStanding.FINE:
                 return PlacementWord.FINE
-            case Standing.UNDECIDED:
+            case RateStanding.UNDECIDED:
                 return PlacementWord.CANNOT_TELL
-            case Standing.BELOW if group in self.everyone:
+            case RateStanding.BELOW if group in self.everyone:
                 return PlacementWord.EVERYONE
-            case Standing.BELOW:
+            case RateStanding.BELOW:
                 # Two or three mailboxes are no measure of one another where the control mailbox fails as they do.
                 is_blamed = is_rejected and not (group in self._small and group in self.control_low)
                 return PlacementWord.CONFIRMED if is_blamed else PlacementWord.PROBABLE
@@ -151,7 +151,7 @@ def _is_low(landed: Landed) -> bool:
 def _is_everyone(everybody: Sequence[Landed]) -> bool:
     """Whether at least half of the mailboxes are below, and the team as a whole is too."""
     counts = [(sum(is_inbox for _, is_inbox in landed), len(landed)) for landed in everybody]
-    below = sum(judge_rate(*count) is Standing.BELOW for count in counts)
+    below = sum(judge_rate(*count) is RateStanding.BELOW for count in counts)
     rate = sum(inbox for inbox, _ in counts) / sum(resolved for _, resolved in counts) if counts else 1.0
     return below > 0 and below >= EVERYONE_SHARE * len(counts) and rate < EVERYONE_BELOW_RATE
 

@@ -26,13 +26,14 @@ class SeedSuspicion:
     Attributes:
         mailbox_count: mailboxes with a resolved probe at it.
         missed_count: those among them whose probe was not in the inbox.
-        p_value: the chance of so many or more, by what the same mailboxes do at the group's other seeds.
+        p_value: the chance of so many or more, by what the same mailboxes do at the group's other seeds; None where too
+            few missed it for it to be broken, whatever the chance.
         is_suspect: whether its probes are void.
     """
 
     mailbox_count: int
     missed_count: int
-    p_value: float
+    p_value: float | None
     is_suspect: bool
 
 
@@ -59,14 +60,10 @@ def suspect_seeds(landed: Sequence[Mapping[str, bool]]) -> dict[str, SeedSuspici
             [(missed[one] - (not landed[one][seed_id]) + 1) / len(landed[one]) for one in numbers],
         )
         for seed_id, numbers in enough.items()
+        if counts[seed_id] >= SUSPECT_SHARE * len(numbers)
     }
-    rejected = reject_holm(p_values, SUSPECT_LEVEL)
+    suspect = reject_holm(p_values, SUSPECT_LEVEL, of=len(enough))
     return {
-        seed_id: SeedSuspicion(
-            mailbox_count=len(numbers),
-            missed_count=counts[seed_id],
-            p_value=p_values[seed_id],
-            is_suspect=seed_id in rejected and counts[seed_id] >= SUSPECT_SHARE * len(numbers),
-        )
+        seed_id: SeedSuspicion(len(numbers), counts[seed_id], p_values.get(seed_id), seed_id in suspect)
         for seed_id, numbers in enough.items()
     }

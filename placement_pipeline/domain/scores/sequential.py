@@ -20,7 +20,7 @@ TOP_UP_BELOW_RATE = 0.85
 """An undecided mailbox at or above this rate is left alone: more probes would call it fine or never end."""
 
 
-class Standing(StrEnum):
+class RateStanding(StrEnum):
     """What the probes so far decide."""
 
     BELOW = "below"
@@ -33,7 +33,7 @@ def log_likelihood_ratio(inbox_count: int, resolved_count: int) -> float:
     return inbox_count * _PER_INBOX + (resolved_count - inbox_count) * _PER_MISS
 
 
-def judge_rate(inbox_count: int, resolved_count: int) -> Standing:
+def judge_rate(inbox_count: int, resolved_count: int) -> RateStanding:
     """What these counts decide.
 
     Args:
@@ -43,8 +43,8 @@ def judge_rate(inbox_count: int, resolved_count: int) -> Standing:
     """
     ratio = log_likelihood_ratio(inbox_count, resolved_count)
     if ratio >= _BOUND:
-        return Standing.BELOW
-    return Standing.FINE if ratio <= -_BOUND else Standing.UNDECIDED
+        return RateStanding.BELOW
+    return RateStanding.FINE if ratio <= -_BOUND else RateStanding.UNDECIDED
 
 
 def probes_to_tell(inbox_count: int, resolved_count: int) -> int:
@@ -53,7 +53,7 @@ def probes_to_tell(inbox_count: int, resolved_count: int) -> int:
     Where nothing is resolved, as many as a mailbox without a fault needs. The rate at which neither rate gets likelier
     lies near .79: there the number grows without end, and says so.
     """
-    if judge_rate(inbox_count, resolved_count) is not Standing.UNDECIDED:
+    if judge_rate(inbox_count, resolved_count) is not RateStanding.UNDECIDED:
         return 0
     if not resolved_count:
         return ceil(_BOUND / -_PER_INBOX)

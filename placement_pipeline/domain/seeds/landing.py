@@ -46,7 +46,7 @@ RESOLVED = frozenset(
 )
 """Placements a rate is counted over: the message was sent and we know what became of it."""
 
-VOID = frozenset({Placement.FILTER_BYPASSED, Placement.MOVED_BY_RULE, Placement.SEED_BROKEN})
+VOID = frozenset({Placement.FILTER_BYPASSED, Placement.MOVED_BY_RULE, Placement.SEED_BROKEN, Placement.SEED_SUSPECT})
 """Placements that say nothing about the mailbox under test."""
 
 ARRIVED = RESOLVED - {Placement.SPAM, Placement.QUARANTINED, Placement.BOUNCED, Placement.MISSING}

@@ -12,6 +12,7 @@ def test_an_alert_says_who_what_why_and_what_to_do_and_unknown_is_no_zero() -> N
     assert title == "Anna Berg: anna@acme.example is flagged"
     assert body.splitlines() == [
         "Gmail 75% inbox, Microsoft 365 unknown.",
+        "Confirmed: Misses the inbox, and more often than the others at the same seeds: act on it.",
         "Pictures outweigh words.",
         "Replace the image.",
     ]

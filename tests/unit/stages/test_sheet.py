@@ -8,7 +8,7 @@ import pytest
 from openpyxl.cell.cell import Cell
 
 from placement_pipeline.stages import sheet
-from placement_pipeline.stages.sheet import flag_word
+from placement_pipeline.stages.sheet import flag_word, surety
 
 MONTH = date(2026, 11, 1)
 ROW: dict[str, Any] = {
@@ -27,8 +27,12 @@ ROW: dict[str, Any] = {
     "first_inbox_rate_microsoft365": None,
     "resolved_count_gmail": 8,
     "resolved_count_microsoft365": 0,
-    "certainty_code_gmail": "cannot_tell",
-    "certainty_code_microsoft365": "clearly_above",
+    "word": "confirmed",
+    "word_gmail": "confirmed",
+    "word_microsoft365": "fine",
+    "further_count_gmail": 0,
+    "further_count_microsoft365": 0,
+    "retest_verdict": "not_fixed",
     "control_inbox_rate_gmail": 1.0,
     "control_inbox_rate_microsoft365": None,
     "team_median_inbox_rate_gmail": 0.9,
@@ -70,26 +74,31 @@ def test_the_flag_says_yes_no_or_not_sent_and_nothing_where_nothing_is_known(row
 @pytest.mark.parametrize(
     ("gmail", "microsoft", "said"),
     [
-        ("clearly_below", "cannot_tell", "clearly below"),
-        ("clearly_above", "clearly_below", "clearly below"),
-        ("clearly_above", "cannot_tell", "cannot tell"),
-        ("clearly_above", "clearly_above", "clearly above"),
-        ("clearly_above", "no_data", "no data"),
-        ("no_data", "no_data", "no data"),
+        ("cannot_tell", "fine", "Too few probes to say. 4 more at Gmail that land alike would."),
+        ("fine", "cannot_tell", "Too few probes to say. 9 more at Microsoft 365 that land alike would."),
+        (
+            "cannot_tell",
+            "cannot_tell",
+            "Too few probes to say. 4 more at Gmail and 9 more at Microsoft 365 that land alike would.",
+        ),
+        (None, "cannot_tell", "Too few probes to say. 9 more at Microsoft 365 that land alike would."),
     ],
 )
-def test_one_provider_clearly_below_makes_the_flag_sure_and_otherwise_the_less_sure_counts(
-    gmail: str, microsoft: str, said: str
-) -> None:
-    row = {"certainty_code_gmail": gmail, "certainty_code_microsoft365": microsoft}
-    turned = {"certainty_code_gmail": microsoft, "certainty_code_microsoft365": gmail}
-    assert sheet._certainty(row) == sheet._certainty(turned) == said
+def test_what_cannot_be_told_says_how_many_more_probes_would_tell(gmail: str | None, microsoft: str, said: str) -> None:
+    further = {"further_count_gmail": 4, "further_count_microsoft365": 9}
+    row = {"word": "cannot_tell", "word_gmail": gmail, "word_microsoft365": microsoft, **further}
+    assert surety(row) == said
+
+
+def test_every_other_word_says_what_it_means_and_no_word_says_nothing() -> None:
+    assert surety({"word": "confirmed"}).endswith("act on it.")
+    assert surety({"word": None}) == ""
 
 
 def test_the_sheet_holds_the_columns_of_the_routine_in_its_order(tmp_path: Path) -> None:
     page = written(tmp_path, [ROW])
     assert page.title == "2026-11"
-    assert [one.value for one in page[1]][:8] == [
+    assert [one.value for one in page[1]][:9] == [
         "Rep",
         "Mailbox",
         "Route",
@@ -97,6 +106,7 @@ def test_the_sheet_holds_the_columns_of_the_routine_in_its_order(tmp_path: Path)
         "% inbox Gmail",
         "% inbox O365",
         "Flagged",
+        "Word",
         "Why",
     ]
     assert page.freeze_panes == "C2"
@@ -129,10 +139,12 @@ def test_what_is_not_known_stays_blank_and_is_no_zero(tmp_path: Path) -> None:
         assert cell(page, heading).value is None, heading
 
 
-def test_flags_and_certainty_stand_as_words(tmp_path: Path) -> None:
+def test_flags_and_verdicts_stand_as_words(tmp_path: Path) -> None:
     page = written(tmp_path, [ROW, ROW | UNKNOWN, ROW | {"is_flagged": False}])
     assert [cell(page, "Flagged", line).value for line in (2, 3, 4)] == ["YES", None, "no"]
-    assert cell(page, "Sure?").value == "cannot tell"
+    assert cell(page, "Word").value == "confirmed"
+    assert str(cell(page, "Sure?").value).startswith("Misses the inbox, and more often")
+    assert cell(page, "Re-test").value == "not fixed"
 
 
 def test_a_month_without_rows_still_gives_a_sheet_that_opens(tmp_path: Path) -> None:

@@ -56,4 +56,6 @@ def test_holm_goes_on_from_the_least_and_stops_at_the_first_that_holds() -> None
     p_values = {"a": 0.012, "b": 0.02, "c": 0.03, "d": 0.4}
     assert reject_holm(p_values, 0.05) == {"a"}
     assert reject_holm(p_values | {"b": 0.016}, 0.05) == {"a", "b"}
+    assert reject_holm({"a": 0.012}, 0.05) == {"a"}
+    assert reject_holm({"a": 0.012}, 0.05, of=5) == frozenset()
     assert reject_holm({}, 0.05) == frozenset()

@@ -101,5 +101,4 @@ def test_with_four_mailboxes_no_seed_can_be_told_from_them() -> None:
 def test_a_strict_seed_that_lets_some_in_is_kept() -> None:
     team = [{seed_id: seed_id != SEEDS[0] or number < 3 for seed_id in SEEDS} for number in range(10)]
     held = suspect_seeds(team)[SEEDS[0]]
-    assert held.p_value < 0.001
-    assert not held.is_suspect
+    assert (held.mailbox_count, held.missed_count, held.p_value, held.is_suspect) == (10, 7, None, False)

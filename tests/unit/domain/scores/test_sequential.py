@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.scores.sequential import (
-    Standing,
+    RateStanding,
     judge_rate,
     log_likelihood_ratio,
     probes_to_tell,
@@ -21,13 +21,13 @@ from placement_pipeline.domain.scores.sequential import (
 )  # fmt: skip
 def test_the_bounds_are_those_of_the_method(resolved: int, below: int | None, fine: int | None) -> None:
     standings = [judge_rate(inbox, resolved) for inbox in range(resolved + 1)]
-    assert max((n for n, one in enumerate(standings) if one is Standing.BELOW), default=None) == below
-    assert min((n for n, one in enumerate(standings) if one is Standing.FINE), default=None) == fine
+    assert max((n for n, one in enumerate(standings) if one is RateStanding.BELOW), default=None) == below
+    assert min((n for n, one in enumerate(standings) if one is RateStanding.FINE), default=None) == fine
 
 
 def test_one_probe_tells_nothing_wherever_it_lay() -> None:
     """A single probe once read "clearly below"."""
-    assert {judge_rate(0, 1), judge_rate(1, 1), judge_rate(0, 0)} == {Standing.UNDECIDED}
+    assert {judge_rate(0, 1), judge_rate(1, 1), judge_rate(0, 0)} == {RateStanding.UNDECIDED}
 
 
 @given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1))))
@@ -40,7 +40,7 @@ def test_one_more_in_the_inbox_never_makes_it_worse(counts: tuple[int, int]) -> 
 def test_as_many_probes_as_are_said_to_tell_do_tell_if_they_land_alike(counts: tuple[int, int]) -> None:
     inbox, resolved = counts
     further = probes_to_tell(inbox, resolved)
-    assert (further == 0) is (judge_rate(inbox, resolved) is not Standing.UNDECIDED)
+    assert (further == 0) is (judge_rate(inbox, resolved) is not RateStanding.UNDECIDED)
     if resolved and further:
         per_probe = log_likelihood_ratio(inbox, resolved) / resolved
         enough, too_few = abs(per_probe * (resolved + further)), abs(per_probe * (resolved + further - 1))
@@ -63,7 +63,7 @@ def test_ten_probes_and_ten_more_twice_decide_as_often_as_the_method_says(
     rate: float, below: float, fine: float, probes: float | None
 ) -> None:
     """Where everything undecided is asked again; top-ups leave out what is at .85 and above."""
-    ended = dict.fromkeys(Standing, 0.0)
+    ended = dict.fromkeys(RateStanding, 0.0)
     expected_probes = 0.0
     open_states = {(0, 0): 1.0}
     for final in (False, False, True):
@@ -71,15 +71,15 @@ def test_ten_probes_and_ten_more_twice_decide_as_often_as_the_method_says(
         kept: dict[tuple[int, int], float] = {}
         for (inbox, resolved), chance in open_states.items():
             standing = judge_rate(inbox, resolved)
-            if standing is Standing.UNDECIDED and not final:
+            if standing is RateStanding.UNDECIDED and not final:
                 kept[inbox, resolved] = chance
             else:
                 ended[standing] += chance
                 expected_probes += chance * resolved
         open_states = kept
 
-    assert ended[Standing.BELOW] == pytest.approx(below, abs=0.0015)
-    assert ended[Standing.FINE] == pytest.approx(fine, abs=0.0015)
+    assert ended[RateStanding.BELOW] == pytest.approx(below, abs=0.0015)
+    assert ended[RateStanding.FINE] == pytest.approx(fine, abs=0.0015)
     assert probes is None or expected_probes == pytest.approx(probes, abs=0.06)
 
 
