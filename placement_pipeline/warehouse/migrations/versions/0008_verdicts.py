@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column(
             "p_value",
             sa.Float,
-            comment="The chance of that, by what they do at the group's other seed mailboxes; null where they are too few.",
+            comment="The chance of that, by what they do at the group's other ones; null where they are too few.",
         ),
         sa.Column("is_suspect", sa.Boolean, nullable=False, comment="Whether its probes are void."),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
