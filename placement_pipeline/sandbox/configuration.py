@@ -18,11 +18,11 @@ from placement_pipeline.sandbox import pipedrive
 from placement_pipeline.sandbox.google import tokens as google_tokens
 from placement_pipeline.sandbox.imap import tokens as imap_tokens
 from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
-from placement_pipeline.sandbox.post import crm
 from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.world.accounts import Account, derive
 from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, World, WorldSeed
+from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, TEMPLATE_SUBJECT, template_html
 
 _COLUMNS = ("user_email", "address", "account", "provider", "sync", "route", "signature_file", "job_title")
 _PROVIDERS = {"google": MailProvider.GOOGLE, "microsoft": MailProvider.MICROSOFT365}
@@ -64,7 +64,7 @@ def write_configuration(folder: Path, office: PostOffice, endpoints: SandboxEndp
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "templates").mkdir(exist_ok=True)
-    (folder / "templates" / "first_contact.html").write_text(crm.template_html(), encoding="utf-8")
+    (folder / "templates" / "first_contact.html").write_text(template_html(), encoding="utf-8")
     write_roster(folder, office)
     secrets = folder / "secrets.toml"
     secrets.touch(mode=0o600)
@@ -115,9 +115,9 @@ def _settings(world: World, endpoints: SandboxEndpoints) -> dict[str, Any]:
         "dns": {"nameservers": [f"{endpoints.dns_host}:{endpoints.dns_port}"], "timeout": "2s"},
         "pacing": {"interval": "0s", "cool_down": "0s", "hourly_cap": 10_000, "daily_cap": 10_000},
         "sweeps": {"ages": ["1s", "5s", "12s"], "gap": "2s", "patience": "0s"},
-        "tests": {"template": crm.TEMPLATE_ID, "resolve_wait": "1s", "call_limit": "20s"},
+        "tests": {"template": TEMPLATE_ID, "resolve_wait": "1s", "call_limit": "20s"},
         "roster": {"mailboxes_file": "roster/mailboxes.csv"},
-        "templates": [{"id": crm.TEMPLATE_ID, "subject": crm.TEMPLATE_SUBJECT, "file": "templates/first_contact.html"}],
+        "templates": [{"id": TEMPLATE_ID, "subject": TEMPLATE_SUBJECT, "file": "templates/first_contact.html"}],
         "seeds": [
             {
                 "id": seed.id,

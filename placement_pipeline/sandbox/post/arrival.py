@@ -22,6 +22,7 @@ class MailAtTheDoor:
         is_cold: the sender has hardly any history.
         strictness: of the recipient, 0 to 1.
         at: aware UTC.
+        is_disliked: the receiver takes it for spam, for a reason of its own that nothing in it shows.
     """
 
     mail: InTransit
@@ -32,6 +33,7 @@ class MailAtTheDoor:
     is_cold: bool
     strictness: float
     at: datetime
+    is_disliked: bool = False
 
     @property
     def is_cold_here(self) -> bool:

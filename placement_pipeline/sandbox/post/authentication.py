@@ -34,7 +34,8 @@ class DkimResult:
     """RFC 6376: the verdict on one signature.
 
     Attributes:
-        verdict: ``permerror`` where there is no usable key, ``temperror`` where it could not be asked for.
+        verdict: ``permerror`` where there is no usable key or it is revoked, ``temperror`` where it could not be
+            asked for.
         domain: ``d=``.
         selector: ``s=``.
         prefix: the first characters of ``b=``, which tell signatures apart (RFC 6008).
@@ -132,6 +133,8 @@ class Authenticator:
         if key.status != "data" or "from" not in signed:
             return DkimResult("permerror", domain, selector, prefix)
         text = key.values("TXT")[0].encode()
+        if not parse_tag_value(text).get(b"p", b"").strip():  # revoked (RFC 6376 section 6.1.2)
+            return DkimResult("permerror", domain, selector, prefix)
         try:
             is_valid = verifier.verify(index, dnsfunc=lambda name, timeout=5: text)
         except dkim.DKIMException:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from importlib.resources import files
 from typing import Literal
 from urllib.parse import quote
 from uuid import uuid4
@@ -29,9 +28,7 @@ from placement_pipeline.sandbox.post.office import SMART_BCC_DOMAIN, PostOffice
 from placement_pipeline.sandbox.post.outbound import Via
 from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, WorldContact
-
-TEMPLATE_ID = "first-contact"
-TEMPLATE_SUBJECT = "{{ contact.company }}: planning across two sites"
+from placement_pipeline.sandbox.world.templates import TEMPLATE_SUBJECT, template_html
 
 How = Literal["two_way", "native", "smart_bcc"]
 """Who sends: Pipedrive through its sync, the rep alone, or the rep with a copy to Smart BCC."""
@@ -49,11 +46,6 @@ _SMART_BCC_NAME = "acme-logistics"
 
 class CrmError(Exception):
     """The CRM cannot send: the message is one line that says why."""
-
-
-def template_html() -> str:
-    """The team's sales mail, with merge fields."""
-    return files("placement_pipeline.sandbox").joinpath("templates/first_contact.html").read_text(encoding="utf-8")
 
 
 async def send_sequence(

@@ -22,7 +22,7 @@ _SPF_WORDS = {
 
 
 def judge(arrival: MailAtTheDoor) -> Filed | Rejected:
-    """File one message: spam first by authentication, then blocklist, then history; tabs by content."""
+    """File one message: spam first by authentication, then blocklist, history and dislike; tabs by content."""
     dmarc = arrival.authentication.dmarc
     if dmarc.verdict == "fail" and dmarc.policy == "reject":
         return Rejected(
@@ -33,6 +33,7 @@ def judge(arrival: MailAtTheDoor) -> Filed | Rejected:
         or not arrival.authentication.passes_anything
         or bool(arrival.listed_hosts)
         or arrival.is_cold_here
+        or arrival.is_disliked
     )
     if is_spam:
         return Filed("junk", None, _trace(arrival))

@@ -20,12 +20,12 @@ _DKIM_WORDS = {
 
 
 def judge(arrival: MailAtTheDoor) -> Filed:
-    """File one message: composite authentication, SPF, blocklist, history; focused or other by content."""
+    """File one message: composite authentication, SPF, blocklist, history, dislike; focused or other by content."""
     authentication = arrival.authentication
     fails_composite = _compauth(authentication).startswith("fail")
     fails_spf = authentication.spf.verdict == "fail" and not authentication.is_aligned
     category = "SPOOF" if fails_composite or fails_spf else "SPM"
-    if fails_composite or fails_spf or arrival.listed_hosts or arrival.is_cold_here:
+    if fails_composite or fails_spf or arrival.listed_hosts or arrival.is_cold_here or arrival.is_disliked:
         return Filed("junk", None, _trace(arrival, scl=5, verdict="SPM", category=category))
     is_other = arrival.content.is_image_heavy or arrival.content.is_tracked
     trace = _trace(arrival, scl=1, verdict="NSPM", category="NONE")

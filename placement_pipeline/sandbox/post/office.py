@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -107,6 +108,8 @@ class PostOffice:
         self.submissions: list[Submission] = []
         self.fates: dict[tuple[str, str], str] = {}
         self.began_at = began_at
+        self._sent_counts: Counter[tuple[str, str]] = Counter()
+        self._numbers: dict[tuple[str, str], int] = {}
         self._journal = journal
         self._clock = clock
         self._outbound = Outbound(world, self.faults, keys)
@@ -265,6 +268,9 @@ class PostOffice:
             at,
         )
         self.submissions.append(submission)
+        for recipient in submission.recipients:
+            self._sent_counts[submission.from_address, recipient] += 1
+            self._numbers[submission.id, recipient] = self._sent_counts[submission.from_address, recipient]
         return submission, self.store.keep_sent(submission.account, submission.message_id, raw, at)
 
     async def _deliver(self, submission: Submission) -> None:
@@ -293,7 +299,8 @@ class PostOffice:
             transit = self._outbound.dispatch(
                 submission.id, sender, submission.raw, submission.submitted_at, submission.via
             )
-            outcome = await self._receivers.receive(transit, account, at)
+            number = self._numbers[submission.id, recipient]
+            outcome = await self._receivers.receive(transit, account, at, number)
         if isinstance(outcome, Withheld):
             entry = {"submission": submission.id, "recipient": recipient, "fate": outcome.fate}
             self._journal.append("withheld", **entry)
@@ -323,7 +330,8 @@ class PostOffice:
         account = self.store.account_of(recipient)
         plant: Plant | None = None
         if account and account.seed_id:
-            plant = self.faults.find(fault, from_address, account.seed_id)
+            letter = self.world.letter(from_address, self.world.seed(account.seed_id))
+            plant = self.faults.striking(fault, letter)
         return timedelta(seconds=plant.seconds) if plant and plant.seconds is not None else None
 
     def _at(self, due: datetime, action: Callable[..., Any], *arguments: Any) -> None:

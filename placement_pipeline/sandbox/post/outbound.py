@@ -14,7 +14,7 @@ from placement_pipeline.sandbox.post.message_fields import addresses, is_named, 
 from placement_pipeline.sandbox.world.accounts import Account, SentBefore, derive
 from placement_pipeline.sandbox.world.faults import Faults
 from placement_pipeline.sandbox.world.file import World
-from placement_pipeline.sandbox.world.keys import KeyRing, signing_name
+from placement_pipeline.sandbox.world.keys import KeyRing, signing_names
 from placement_pipeline.sandbox.world.provider_networks import Relay, google_relay, microsoft_relay
 
 _SIGNED = ("From", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")
@@ -82,17 +82,19 @@ class Outbound:
         return InTransit(submission_id, raw, from_address, envelope_from, relay, account.history)
 
     def _sign(self, fields: list[bytes], body: bytes, from_address: str) -> bytes:
-        name = signing_name(self._world.domain_of(from_address), self._faults)
         raw = join_fields(fields, body)
         present = [signed.encode() for signed in _SIGNED if any(is_named(field, signed) for field in fields)]
-        signature: bytes = dkim.DKIM(raw).sign(
-            name.selector.encode(),
-            name.domain.encode(),
-            self._keys.private_key(name),
-            canonicalize=(b"relaxed", b"relaxed"),
-            include_headers=present,
-        )
-        return signature + raw
+        signatures: list[bytes] = [
+            dkim.DKIM(raw).sign(
+                name.selector.encode(),
+                name.domain.encode(),
+                self._keys.private_key(name),
+                canonicalize=(b"relaxed", b"relaxed"),
+                include_headers=present,
+            )
+            for name in signing_names(self._world.domain_of(from_address), self._faults)
+        ]
+        return b"".join(signatures) + raw
 
 
 def _google_hops(submission_id: str, relay: Relay, at: datetime, via: Via) -> list[bytes]:

@@ -3,17 +3,21 @@
 Which provider judges how is in ``google_filter``, ``microsoft_filter`` and ``regional_filter``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from placement_pipeline.sandbox.post import google_filter, microsoft_filter, regional_filter
 from placement_pipeline.sandbox.post.arrival import MailAtTheDoor, Rejected, Withheld
 from placement_pipeline.sandbox.post.authentication import Authenticator
 from placement_pipeline.sandbox.post.content import weigh_content
+from placement_pipeline.sandbox.post.mail_text import parse, text_of
 from placement_pipeline.sandbox.post.outbound import InTransit
+from placement_pipeline.sandbox.post.transit import change_body
 from placement_pipeline.sandbox.world.accounts import Account, SentBefore
-from placement_pipeline.sandbox.world.faults import Fault, Faults
-from placement_pipeline.sandbox.world.file import World
+from placement_pipeline.sandbox.world.chance import reaches_inbox
+from placement_pipeline.sandbox.world.faults import Fault, Faults, Letter
+from placement_pipeline.sandbox.world.file import World, WorldSeed
+from placement_pipeline.sandbox.world.templates import templates_in
 from placement_pipeline.sandbox.world.zones import Zones
 
 _COLD_AGE = timedelta(weeks=4)
@@ -43,18 +47,26 @@ class Receivers:
         self._faults = faults
         self._zones = zones
         self._authenticator = Authenticator(zones)
-        self._strictness = {seed.id: seed.strictness for seed in world.seeds}
+        self._world = world
 
-    async def receive(self, mail: InTransit, recipient: Account, at: datetime) -> Delivery | Rejected | Withheld:
+    async def receive(
+        self, mail: InTransit, recipient: Account, at: datetime, number: int
+    ) -> Delivery | Rejected | Withheld:
         """Judge one message for one recipient.
 
         Args:
             mail: as it was handed over.
             recipient: whose provider judges.
             at: aware UTC; goes into the header fields.
+            number: of the message among this sender's to this recipient, from 1.
         """
-        if recipient.seed_id and (planted := self._planted(mail.from_address, recipient.seed_id)):
-            return planted
+        seed = self._world.seed(recipient.seed_id) if recipient.seed_id else None
+        letter = self._letter(mail, seed) if seed else None
+        if letter:
+            if planted := self._planted(letter):
+                return planted
+            if self._faults.striking(Fault.BODY_CHANGED, letter):
+                mail = replace(mail, raw=change_body(mail.raw))
         content = weigh_content(mail.raw)
         authentication = await self._authenticator.check(
             mail.raw, mail.relay.ip, mail.relay.name, mail.envelope_from, mail.from_address.rpartition("@")[2]
@@ -66,8 +78,9 @@ class Receivers:
             content,
             tuple(sorted(host for host in content.hosts if self._zones.is_listed(host))),
             is_cold(mail.history, at),
-            self._strictness.get(recipient.seed_id or "", 0.0),
+            seed.strictness if seed else 0.0,
             at,
+            is_disliked=letter is not None and self._is_disliked(letter, number),
         )
         verdict = _JUDGES[recipient.hosted_at](arrival)
         if isinstance(verdict, Rejected):
@@ -77,12 +90,28 @@ class Receivers:
             return Delivery(raw, rule, None)
         return Delivery(raw, verdict.folder, verdict.category)
 
-    def _planted(self, from_address: str, seed_id: str) -> Rejected | Withheld | None:
-        if self._faults.has(Fault.SEED_FULL, seed_id):
+    def _letter(self, mail: InTransit, seed: WorldSeed) -> Letter:
+        # Reading a message takes a millisecond, and hardly a world asks for the words in it.
+        is_read = any(plant.template for plant in self._faults)
+        templates = templates_in(text_of(parse(mail.raw))) if is_read else frozenset()
+        return self._world.letter(mail.from_address, seed, templates)
+
+    def _planted(self, letter: Letter) -> Rejected | Withheld | None:
+        if self._faults.has(Fault.SEED_FULL, letter.seed_id):
             return Rejected("552-5.2.2 The recipient's mailbox is over its storage quota.")
-        if self._faults.find(Fault.QUARANTINED, from_address, seed_id):
+        if self._faults.striking(Fault.QUARANTINED, letter):
             return Withheld("quarantined")
-        return Withheld("dropped") if self._faults.find(Fault.SILENTLY_DROPPED, from_address, seed_id) else None
+        return Withheld("dropped") if self._faults.striking(Fault.SILENTLY_DROPPED, letter) else None
+
+    def _is_disliked(self, letter: Letter, number: int) -> bool:
+        if self._faults.striking(Fault.JUNKED, letter):
+            return True
+        plant = self._faults.striking(Fault.INBOX_RATE, letter)
+        return (
+            plant is not None
+            and plant.rate is not None
+            and not reaches_inbox(self._world.chance, plant.rate, letter.sender, letter.seed_id, number)
+        )
 
     def _rule_of(self, recipient: Account) -> str | None:
         plant = self._faults.find(Fault.USER_RULE, recipient.seed_id) if recipient.seed_id else None

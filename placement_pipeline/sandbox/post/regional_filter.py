@@ -45,6 +45,8 @@ def score(arrival: MailAtTheDoor) -> list[tuple[str, float]]:
     symbols += [("DBL_SPAM", 6.5) for _ in arrival.listed_hosts[:1]]
     if arrival.is_cold:
         symbols.append(("SENDER_UNKNOWN", round(_COLD_WEIGHT * arrival.strictness, 1)))
+    if arrival.is_disliked:
+        symbols.append(("BAYES_SPAM", 6.5))
     if arrival.content.is_image_heavy:
         symbols.append(("R_MIXED_IMAGES", 1.0))
     return symbols

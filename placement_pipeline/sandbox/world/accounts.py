@@ -154,8 +154,14 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
             )
     if world.control:
         address = world.control.address
-        past = _past(address, Past(), False, began_at)
-        accounts[address] = _account(address, "control", world.domain_of(address).hosted_at, world.control.name, past)
+        accounts[address] = _account(
+            address,
+            "control",
+            world.domain_of(address).hosted_at,
+            world.control.name,
+            _past(address, Past(), faults.has(Fault.COLD_MAILBOX, address), began_at),
+            is_revoked=faults.has(Fault.TOKEN_REVOKED, address),
+        )
     for seed in world.seeds:
         accounts[seed.address] = _account(
             seed.address,

@@ -2,18 +2,23 @@
 
 What a fault does is decided where its subject lives (zones, accounts, signatures, post
 office); here stand its name, what it is planted on, and what the pipeline should
-conclude from it. The expectations are written by hand, on purpose: they are the truth
-that the receiving filters and the pipeline are both measured against.
+conclude from it. Where the mail lands is in ``truth``, written by hand, on purpose: it is
+what the receiving filters and the pipeline are both measured against.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-PlantedOn = Literal["mailbox", "domain", "seed", "pair", "dns_name"]
+from placement_pipeline.domain.words import ProviderGroup
+
+PlantedOn = Literal["mailbox", "domain", "seed", "mail", "dns_name"]
+"""What a fault is planted on. Mail is that of an address, a domain, all ``reps`` (not the control) or ``everyone``."""
+
+EVERYONE, REPS = "everyone", "reps"
 
 
 class Fault(StrEnum):
@@ -33,6 +38,11 @@ class Fault(StrEnum):
     MOVED_AFTER_DELIVERY = "moved_after_delivery"
     QUARANTINED = "quarantined"
     SILENTLY_DROPPED = "silently_dropped"
+    JUNKED = "junked"
+    INBOX_RATE = "inbox_rate"
+    BODY_CHANGED = "body_changed"
+    DKIM_KEY_MISSING = "dkim_key_missing"
+    DKIM_KEY_REVOKED = "dkim_key_revoked"
     SEED_FULL = "seed_full"
     DNS_SERVFAIL = "dns_servfail"
     DNS_TIMEOUT = "dns_timeout"
@@ -46,36 +56,26 @@ class FaultFacts:
     Attributes:
         subject: what it is planted on.
         summary: what is wrong, and what fixing it does.
-        expected: provider group to the placement that most probes get; groups that are
-            not named stay ``inbox``. ``partly_spam`` means spam at the stricter seeds.
-        flagged: provider groups of the sheet that must be flagged.
         cause_code: what the diagnosis should say; None where nothing is to be diagnosed.
         finding_codes: what the audits should find, with evidence and a remedy.
         needs: fields of the plant that must be given beside ``on``.
+        takes: fields that may be.
     """
 
     subject: PlantedOn
     summary: str
-    expected: Mapping[str, str] = field(default_factory=dict)
-    flagged: tuple[str, ...] = ()
     cause_code: str | None = None
     finding_codes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
 
-_BOTH = ("gmail", "microsoft365")
-
-
-def _everywhere(placement: str) -> Mapping[str, str]:
-    return {"gmail": placement, "microsoft365": placement, "regional": placement}
-
+_PLACES = ("seed", "group")
 
 FACTS: Mapping[Fault, FaultFacts] = {
     Fault.COLD_MAILBOX: FaultFacts(
         "mailbox",
         "The mailbox was created five days ago and has hardly sent; fixed, it has its history from the world file.",
-        _everywhere("partly_spam"),
-        _BOTH,
         "cold_mailbox",
         ("mailbox_cold",),
     ),
@@ -83,40 +83,45 @@ FACTS: Mapping[Fault, FaultFacts] = {
         "domain",
         "Google does not sign as this alias domain: no key is published and mail is signed by "
         "<domain-with-dashes>.20230601.gappssmtp.com; fixed, the key is published and used.",
-        {"microsoft365": "spam"},
-        ("microsoft365",),
         "domain_not_signed",
         ("dkim_key_missing", "dkim_provider_default"),
     ),
     Fault.SPF_WITHOUT_PROVIDER: FaultFacts(
         "domain",
         "The domain's SPF record does not include its mail provider; fixed, it does.",
-        _everywhere("spam"),
-        _BOTH,
         "spf_provider_missing",
         ("spf_provider_missing",),
+    ),
+    Fault.DKIM_KEY_MISSING: FaultFacts(
+        "domain",
+        "Mail is signed as the domain with a key that is not published, and a second time by the provider or, with "
+        "beside: own, with another key of the domain's; fixed, the key is published and there is one signature.",
+        "authentication_fails",
+        ("dkim_key_missing",),
+        takes=("beside",),
+    ),
+    Fault.DKIM_KEY_REVOKED: FaultFacts(
+        "domain",
+        "As dkim_key_missing, but the key is published as revoked (empty p=).",
+        "authentication_fails",
+        ("dkim_key_revoked",),
+        takes=("beside",),
     ),
     Fault.TOKEN_REVOKED: FaultFacts(
         "mailbox",
         "The password was reset, so the token endpoint refuses the grant (invalid_grant; AADSTS50173); "
         "fixed, the same grant works again.",
-        _everywhere("not_sent"),
-        _BOTH,
         "token_revoked",
     ),
     Fault.IMAGE_HEAVY_SIGNATURE: FaultFacts(
         "mailbox",
         "The signature is one large inline image; fixed, it is text (the signature file must be written again).",
-        {"gmail": "promotions"},
-        ("gmail",),
         "image_heavy",
         ("image_heavy",),
     ),
     Fault.LISTED_TRACKING_DOMAIN: FaultFacts(
         "mailbox",
         "The signature's links go through a host on the domain blocklist; fixed, the host is delisted.",
-        _everywhere("spam"),
-        _BOTH,
         "tracking_domain_listed",
         ("tracking_host_listed",),
         ("host",),
@@ -124,59 +129,85 @@ FACTS: Mapping[Fault, FaultFacts] = {
     Fault.SMART_BCC: FaultFacts(
         "mailbox",
         "The CRM's sync fell back to Smart BCC; the mail itself is healthy. Fixed, sync is two-way.",
-        cause_code="sync_smart_bcc",
-        finding_codes=("sync_smart_bcc",),
+        "sync_smart_bcc",
+        ("sync_smart_bcc",),
     ),
     Fault.CRM_TRACKING: FaultFacts(
         "mailbox",
         "The CRM sends with a tracking pixel and rewritten links; fixed, tracking is switched off.",
-        {"gmail": "promotions"},
-        ("gmail",),
         "crm_tracking",
         ("tracking_pixel", "links_rewritten"),
     ),
-    Fault.BROKEN_SEED: FaultFacts(
-        "seed", "The seed's sign-in is refused; fixed, it works.", _everywhere("seed_broken")
-    ),
+    Fault.BROKEN_SEED: FaultFacts("seed", "The seed's sign-in is refused; fixed, it works."),
     Fault.USER_RULE: FaultFacts(
         "seed",
         "A rule of the seed's user files what is not spam in a folder or label of its own.",
-        _everywhere("moved_by_rule"),
         needs=("folder",),
     ),
-    Fault.DELAYED_DELIVERY: FaultFacts(
-        "pair",
-        "Mail from this address reaches this seed some seconds late.",
-        needs=("seed", "seconds"),
-    ),
+    Fault.DELAYED_DELIVERY: FaultFacts("mail", "Mail comes some seconds late.", needs=("seconds",), takes=_PLACES),
     Fault.MOVED_AFTER_DELIVERY: FaultFacts(
-        "pair",
-        "Mail from this address is moved to junk at this seed some seconds after its delivery.",
-        needs=("seed", "seconds"),
+        "mail", "Mail is moved to junk some seconds after its delivery.", needs=("seconds",), takes=_PLACES
     ),
     Fault.QUARANTINED: FaultFacts(
-        "pair",
-        "Mail from this address is held in quarantine by this seed's tenant: it is in no folder, nothing comes back, "
-        "and the tenant's log tells. Fixed, mail is delivered again.",
-        {"microsoft365": "quarantined", "gmail": "quarantined"},
+        "mail",
+        "Mail is held in quarantine by this seed's tenant: it is in no folder, nothing comes back, and the tenant's "
+        "log tells. Fixed, mail is delivered again.",
         needs=("seed",),
     ),
     Fault.SILENTLY_DROPPED: FaultFacts(
-        "pair",
-        "Mail from this address to this seed is taken and thrown away: in no folder, no notice, in no log. Fixed, "
-        "mail is delivered again.",
-        _everywhere("missing"),
-        needs=("seed",),
+        "mail",
+        "Mail is taken and thrown away: in no folder, no notice, in no log. Fixed, mail is delivered again.",
+        takes=_PLACES,
+    ),
+    Fault.JUNKED: FaultFacts(
+        "mail",
+        "Mail is spam to its receivers, for a reason that nobody can see from outside; with a template, only mail that "
+        "carries its words. Fixed, they have no reason any more.",
+        takes=(*_PLACES, "template"),
+    ),
+    Fault.INBOX_RATE: FaultFacts(
+        "mail",
+        "Mail reaches the inbox so often, and is spam otherwise, as the world's chance decides; of several entries "
+        "that fit, the first counts. Fixed, chance has no say.",
+        needs=("rate",),
+        takes=_PLACES,
+    ),
+    Fault.BODY_CHANGED: FaultFacts(
+        "mail",
+        "A gateway appends a line to the mail after it was signed, so that no signature holds; fixed, it does not.",
+        "authentication_fails",
+        ("dkim_body_changed",),
+        takes=_PLACES,
     ),
     Fault.SEED_FULL: FaultFacts(
-        "seed",
-        "The seed's mailbox is full, and all mail to it comes back (5.2.2); fixed, it has room.",
-        _everywhere("seed_broken"),
+        "seed", "The seed's mailbox is full, and all mail to it comes back (5.2.2); fixed, it has room."
     ),
     Fault.DNS_SERVFAIL: FaultFacts("dns_name", "Questions for this name are answered SERVFAIL."),
     Fault.DNS_TIMEOUT: FaultFacts("dns_name", "Questions for this name are not answered."),
     Fault.DNS_REFUSED: FaultFacts("dns_name", "Questions for this name are answered REFUSED."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message on its way to a seed, as far as plants on mail ask.
+
+    Attributes:
+        sender: the address in From.
+        is_control: whether that is the control mailbox's.
+        seed_id: whom it is for.
+        group: the seed's.
+        templates: ids of the templates whose words are in it.
+    """
+
+    sender: str
+    is_control: bool
+    seed_id: str
+    group: ProviderGroup
+    templates: frozenset[str] = frozenset()
+
+
+_BESIDE_ON = ("seed", "group", "seconds", "folder", "host", "rate", "template", "beside")
 
 
 class Plant(BaseModel):
@@ -185,11 +216,17 @@ class Plant(BaseModel):
     Attributes:
         fault: which.
         on: the sending address, domain, seed id or DNS name it is planted on. A DNS name
-            that begins with ``*.`` means every name below.
-        seed: the other end of a single message.
+            that begins with ``*.`` means every name below; mail is that of an address, of a
+            domain, of all ``reps`` (the control mailbox not) or of ``everyone``.
+        seed: mail to this seed alone.
+        group: mail to the seeds of this provider group alone.
         seconds: how late, or how long after the delivery.
         folder: where a user's rule files mail.
         host: the host on the blocklist.
+        rate: the share of the mail that reaches the inbox of a seed that is neither easy nor hard.
+        template: mail that carries the words of this template alone.
+        beside: whose the good signature beside the bad one is: the ``provider``'s (what is
+            meant where nothing is said), or the domain's ``own``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -197,9 +234,13 @@ class Plant(BaseModel):
     fault: Fault
     on: str
     seed: str | None = None
+    group: ProviderGroup | None = None
     seconds: float | None = Field(default=None, ge=0)
     folder: str | None = None
     host: str | None = None
+    rate: float | None = Field(default=None, ge=0, le=1)
+    template: str | None = None
+    beside: Literal["provider", "own"] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -211,13 +252,30 @@ class Plant(BaseModel):
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> "Plant":
-        given = {name for name in ("seed", "seconds", "folder", "host") if getattr(self, name) is not None}
-        needed = set(FACTS[self.fault].needs)
-        if missing := sorted(needed - given):
+        facts = FACTS[self.fault]
+        given = {name for name in _BESIDE_ON if getattr(self, name) is not None}
+        if missing := sorted(set(facts.needs) - given):
             raise ValueError(f"{self.fault} on {self.on} needs {', '.join(missing)}")
-        if idle := sorted(given - needed):
+        if idle := sorted(given - {*facts.needs, *facts.takes}):
             raise ValueError(f"{self.fault} on {self.on} has no use for {', '.join(idle)}")
+        if self.seed and self.group:
+            raise ValueError(f"{self.fault} on {self.on} takes a seed or a group, not both")
         return self
+
+    def strikes(self, letter: Letter) -> bool:
+        """Whether this plant on mail is on this message."""
+        return (
+            self.is_on(letter.sender, letter.is_control)
+            and self.seed in (None, letter.seed_id)
+            and self.group in (None, letter.group)
+            and (self.template is None or self.template in letter.templates)
+        )
+
+    def is_on(self, sender: str, is_control: bool) -> bool:
+        """Whether this plant on mail is on that of a sending address."""
+        if self.on in (EVERYONE, REPS):
+            return self.on == EVERYONE or not is_control
+        return self.on.lower() in (sender.lower(), sender.lower().rpartition("@")[2])
 
 
 class UnknownFaultError(Exception):
@@ -233,29 +291,33 @@ class Faults:
     def __iter__(self) -> Iterator[Plant]:
         return iter(tuple(self._plants))
 
-    def find(self, fault: Fault, subject: str, seed: str | None = None) -> Plant | None:
-        """The plant of this fault on this subject (and seed, for a single message), if still in place."""
+    def find(self, fault: Fault, subject: str) -> Plant | None:
+        """The plant of this fault on this subject, if still in place."""
         for plant in self._plants:
-            if plant.fault is fault and plant.on.lower() == subject.lower() and plant.seed == seed:
+            if plant.fault is fault and plant.on.lower() == subject.lower():
                 return plant
         return None
 
+    def striking(self, fault: Fault, letter: Letter) -> Plant | None:
+        """The first plant of this fault on mail that is on this message, if still in place."""
+        return next((plant for plant in self._plants if plant.fault is fault and plant.strikes(letter)), None)
+
     def has(self, fault: Fault, subject: str) -> bool:
         """Whether this fault is still in place on this subject."""
-        return any(plant.fault is fault and plant.on.lower() == subject.lower() for plant in self._plants)
+        return self.find(fault, subject) is not None
 
     def fix(self, fault: Fault, subject: str) -> None:
         """Take a fault away.
 
         Args:
             fault: which.
-            subject: what it was planted on; for a domain's fault, any address of the domain will do.
+            subject: what it was planted on; for what is planted on a domain, any address of it will do.
 
         Raises:
             UnknownFaultError: it is not planted there (or was fixed before).
         """
         names = {subject.lower()}
-        if FACTS[fault].subject == "domain":
+        if FACTS[fault].subject in ("domain", "mail"):
             names.add(subject.lower().rpartition("@")[2])
         kept = [plant for plant in self._plants if not (plant.fault is fault and plant.on.lower() in names)]
         if len(kept) == len(self._plants):

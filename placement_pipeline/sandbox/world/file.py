@@ -14,13 +14,16 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from placement_pipeline.domain.words import ProviderFamily, Route, SyncMode
-from placement_pipeline.sandbox.world.faults import FACTS, Fault, Plant
+from placement_pipeline.domain.words import ProviderFamily, ProviderGroup, Route, SyncMode
+from placement_pipeline.sandbox.world.faults import EVERYONE, FACTS, REPS, Fault, Letter, Plant
+from placement_pipeline.sandbox.world.templates import TEMPLATE_ID
 
 Host = Literal["google", "microsoft", "imap"]
 BlocklistName = Literal["dbl", "surbl", "uribl", "zen"]
 
 _TENANTS = (ProviderFamily.MICROSOFT365, ProviderFamily.GOOGLE_WORKSPACE)
+_OF_REPS = (Fault.SMART_BCC, Fault.CRM_TRACKING)
+_OF_OWN_KEYS = (Fault.ALIAS_WITHOUT_DKIM, Fault.DKIM_KEY_MISSING, Fault.DKIM_KEY_REVOKED)
 _ADDRESS = r"^[^@\s]+@[^@\s]+$"
 _NAME = r"^[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?$"
 
@@ -145,6 +148,11 @@ class WorldSeed(_Section):
     scopes: tuple[str, ...] | None = None
 
     @property
+    def group(self) -> ProviderGroup:
+        """The provider group it counts to."""
+        return ProviderGroup.of(self.family)
+
+    @property
     def hosted_at(self) -> Host:
         """Which API or protocol the seed is read by."""
         match self.family:
@@ -254,6 +262,18 @@ class Wire(_Section):
     rules: tuple[WireRule, ...] = ()
 
 
+class Chance(_Section):
+    """What the fault ``inbox_rate`` is drawn from.
+
+    Attributes:
+        number: another one gives another run of luck, the same one always the same.
+        seed_sd: how unlike the seeds are: the standard deviation of what each adds to everybody's log-odds.
+    """
+
+    number: int = 1
+    seed_sd: float = Field(default=0, ge=0)
+
+
 class World(_Section):
     """The file as read."""
 
@@ -265,6 +285,7 @@ class World(_Section):
     crm: Crm = Crm()
     names: Names = Names()
     wire: Wire = Wire()
+    chance: Chance = Chance()
     faults: tuple[Plant, ...] = ()
 
     @cached_property
@@ -303,6 +324,14 @@ class World(_Section):
                 return seed
         raise KeyError(seed_id)
 
+    def letter(self, sender: str, seed: WorldSeed, templates: frozenset[str] = frozenset()) -> Letter:
+        """A message from an address to a seed, as plants on mail see it."""
+        return Letter(sender, self.is_control(sender), seed.id, seed.group, templates)
+
+    def is_control(self, address: str) -> bool:
+        """Whether an address is the control mailbox's."""
+        return self.control is not None and self.control.address.lower() == address.lower()
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         for what, names in (
@@ -333,24 +362,50 @@ class World(_Section):
 
     @model_validator(mode="after")
     def _faults_have_a_subject(self) -> Self:
-        mailboxes = {mailbox.address for mailbox in self.mailboxes}
-        crm_routed = {mailbox.address for mailbox in self.mailboxes if mailbox.route is Route.CRM}
-        seeds = {seed.id for seed in self.seeds}
-        subjects = {"mailbox": mailboxes, "pair": mailboxes, "seed": seeds, "domain": {d.name for d in self.domains}}
+        senders = {mailbox.address for mailbox in self.mailboxes} | ({self.control.address} if self.control else set())
+        domains = {domain.name for domain in self.domains}
+        subjects = {
+            "mailbox": senders,
+            "domain": domains,
+            "seed": {seed.id for seed in self.seeds},
+            "mail": senders | domains | {EVERYONE, REPS},
+        }
+        kinds = {"mail": "mailbox or domain"}
         for plant in self.faults:
             kind = FACTS[plant.fault].subject
             if kind != "dns_name" and plant.on not in subjects[kind]:
-                what = "mailbox" if kind == "pair" else kind
-                raise ValueError(f"fault {plant.fault}: the world has no {what} {plant.on}")
-            if plant.seed is not None and plant.seed not in seeds:
-                raise ValueError(f"fault {plant.fault}: the world has no seed {plant.seed}")
-            if plant.fault is Fault.QUARANTINED and self.seed(str(plant.seed)).family not in _TENANTS:
-                raise ValueError(f"fault {plant.fault}: seed {plant.seed} lives in no tenant that holds a quarantine")
-            if plant.fault is Fault.CRM_TRACKING and plant.on not in crm_routed:
-                raise ValueError(f"fault {plant.fault}: {plant.on} is not sent by the CRM; give it route: crm")
-            if plant.fault is Fault.ALIAS_WITHOUT_DKIM and self.domain_of(f"x@{plant.on}").hosted_at != "google":
-                raise ValueError(f"fault {plant.fault}: {plant.on} must be hosted at google")
+                raise ValueError(f"fault {plant.fault}: the world has no {kinds.get(kind, kind)} {plant.on}")
+            if complaint := self._complaint_of(plant):
+                raise ValueError(f"fault {plant.fault}: {complaint}")
         return self
+
+    def _complaint_of(self, plant: Plant) -> str | None:
+        """What is wrong with a fault whose subject exists; None where nothing is."""
+        seeds = {seed.id: seed for seed in self.seeds}
+        if plant.seed is not None and plant.seed not in seeds:
+            return f"the world has no seed {plant.seed}"
+        if plant.group is not None and all(seed.group is not plant.group for seed in self.seeds):
+            return f"the world has no seed of the group {plant.group}"
+        if plant.template is not None and plant.template != TEMPLATE_ID:
+            return f"the world has no template {plant.template}; its one is {TEMPLATE_ID}"
+        if plant.fault is Fault.QUARANTINED and seeds[str(plant.seed)].family not in _TENANTS:
+            return f"seed {plant.seed} lives in no tenant that holds a quarantine"
+        if plant.fault in _OF_REPS and self.is_control(plant.on):
+            return f"{plant.on} is the control mailbox, which the CRM does not know"
+        if plant.fault is Fault.CRM_TRACKING and self._routes[plant.on] is not Route.CRM:
+            return f"{plant.on} is not sent by the CRM; give it route: crm"
+        if plant.fault in _OF_OWN_KEYS:
+            domain = self.domain_of(f"x@{plant.on}")
+            if plant.fault is Fault.ALIAS_WITHOUT_DKIM and domain.hosted_at != "google":
+                return f"{plant.on} must be hosted at google"
+            own = [one.fault for one in self.faults if one.on == plant.on and one.fault in _OF_OWN_KEYS]
+            if plant.fault is not Fault.ALIAS_WITHOUT_DKIM and (not domain.dkim or len(own) > 1):
+                return f"{plant.on} must sign with a key of its own, and have one of dkim's faults alone"
+        return None
+
+    @cached_property
+    def _routes(self) -> dict[str, Route]:
+        return {mailbox.address: mailbox.route for mailbox in self.mailboxes}
 
 
 def load_world(path: Path | None) -> World:

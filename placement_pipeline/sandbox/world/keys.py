@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from placement_pipeline.sandbox.world.faults import Fault, Faults
+from placement_pipeline.sandbox.world.faults import Fault, Faults, Plant
 from placement_pipeline.sandbox.world.file import Domain
 
 _BITS = 2048
@@ -31,19 +31,31 @@ def signs_as_itself(domain: Domain, faults: Faults) -> bool:
     return domain.dkim and not faults.has(Fault.ALIAS_WITHOUT_DKIM, domain.name)
 
 
-def signing_name(domain: Domain, faults: Faults) -> SigningName:
-    """The name mail from this domain is signed by: its own, or else the provider's for it.
+def signing_names(domain: Domain, faults: Faults) -> tuple[SigningName, ...]:
+    """The names mail from this domain is signed by, in the header's order: its own, or else the provider's for it.
 
     Google signs ``<domain-with-dashes>.20230601.gappssmtp.com`` and Microsoft
-    ``<tenant>.onmicrosoft.com`` as long as nobody switched the domain's own signing on.
+    ``<tenant>.onmicrosoft.com`` as long as nobody switched the domain's own signing on. A key that
+    is missing or revoked is planted beside a good one, so such mail has two signatures.
     """
-    if domain.hosted_at == "google":
-        if signs_as_itself(domain, faults):
-            return SigningName(domain.name, "google")
-        return google_default_name(domain)
-    if signs_as_itself(domain, faults):
-        return SigningName(domain.name, "selector1")
-    return microsoft_default_name(domain)
+    default = google_default_name(domain) if domain.hosted_at == "google" else microsoft_default_name(domain)
+    if not signs_as_itself(domain, faults):
+        return (default,)
+    first, second = own_names(domain)
+    if (plant := bad_key(domain, faults)) is None:
+        return (first,)
+    return (first, second if plant.beside == "own" else default)
+
+
+def own_names(domain: Domain) -> tuple[SigningName, SigningName]:
+    """The domain's own names: the one that is used, and the one for when that is no good."""
+    selectors = ("google", "google2") if domain.hosted_at == "google" else ("selector1", "selector2")
+    return SigningName(domain.name, selectors[0]), SigningName(domain.name, selectors[1])
+
+
+def bad_key(domain: Domain, faults: Faults) -> Plant | None:
+    """The fault of the first of the domain's own keys, if there is one."""
+    return faults.find(Fault.DKIM_KEY_MISSING, domain.name) or faults.find(Fault.DKIM_KEY_REVOKED, domain.name)
 
 
 def google_default_name(domain: Domain) -> SigningName:

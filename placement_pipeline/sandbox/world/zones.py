@@ -18,9 +18,11 @@ from placement_pipeline.sandbox.world.file import BlocklistName, Domain, Planted
 from placement_pipeline.sandbox.world.keys import (
     KeyRing,
     SigningName,
+    bad_key,
     dashed,
     google_default_name,
     microsoft_default_name,
+    own_names,
     signs_as_itself,
 )
 from placement_pipeline.sandbox.world.provider_networks import SPF_INCLUDE, SPF_RECORDS
@@ -71,7 +73,6 @@ class Zones:
         self._world = world
         self._faults = faults
         self._keys = keys
-        self._suffixes = _public_suffixes()
         self._records: dict[str, dict[str, list[str]]] = {}
         self._parents: set[str] = set()
         self._planted: dict[str, Status] = {}
@@ -99,7 +100,7 @@ class Zones:
 
     def organizational_domain(self, name: str) -> str:
         """The registered domain a name belongs to (public suffix list; unknown suffixes count as one label)."""
-        return self._suffixes.privatesuffix(_normal(name)) or _normal(name)
+        return organizational_domain(name)
 
     def is_listed(self, host: str) -> bool:
         """Whether a receiver's filter finds a host on a list of domains, asked as it asks: by DNS.
@@ -207,18 +208,28 @@ class Zones:
         default = google_default_name(domain)
         yield ZoneRecord(default.record_name, "TXT", self._keys.public_record(default))
         if signs_as_itself(domain, self._faults):
-            own = SigningName(domain.name, "google")
-            yield ZoneRecord(own.record_name, "TXT", self._keys.public_record(own))
+            plant = bad_key(domain, self._faults)
+            # The second selector is made when it is needed: a key takes a tenth of a second.
+            for own in own_names(domain) if plant and plant.beside == "own" else own_names(domain)[:1]:
+                for record in self._own_keys(domain, own):
+                    yield ZoneRecord(own.record_name, "TXT", record)
 
     def _publish_microsoft_keys(self, domain: Domain) -> Iterator[ZoneRecord]:
         if not signs_as_itself(domain, self._faults):
             return
         tenant = microsoft_default_name(domain).domain
-        for selector in ("selector1", "selector2"):
-            own = SigningName(domain.name, selector)
-            target = f"{selector}-{dashed(domain.name)}._domainkey.{tenant}"
-            yield ZoneRecord(own.record_name, "CNAME", f"{target}.")
-            yield ZoneRecord(target, "TXT", self._keys.public_record(own))
+        for own in own_names(domain):
+            target = f"{own.selector}-{dashed(domain.name)}._domainkey.{tenant}"
+            for record in self._own_keys(domain, own):
+                yield ZoneRecord(own.record_name, "CNAME", f"{target}.")
+                yield ZoneRecord(target, "TXT", record)
+
+    def _own_keys(self, domain: Domain, name: SigningName) -> tuple[str, ...]:
+        """The record of one of the domain's own keys; none where it is missing."""
+        plant = bad_key(domain, self._faults)
+        if plant is None or name != own_names(domain)[0]:
+            return (self._keys.public_record(name),)
+        return () if plant.fault is Fault.DKIM_KEY_MISSING else ("v=DKIM1; k=rsa; p=",)
 
 
 def _publish_exchanger(name: str, hosted_at: str, google_host: str = "smtp.google.com") -> Iterator[ZoneRecord]:
@@ -238,6 +249,11 @@ def _publish_seed_domain(name: str, seed: WorldSeed) -> Iterator[ZoneRecord]:
     yield from _publish_exchanger(name, seed.hosted_at, host)
     include = SPF_INCLUDE.get(seed.hosted_at)
     yield ZoneRecord(name, "TXT", f"v=spf1 include:{include} ~all" if include else "v=spf1 mx -all")
+
+
+def organizational_domain(name: str) -> str:
+    """As ``Zones.organizational_domain``: the same in every world."""
+    return _public_suffixes().privatesuffix(_normal(name)) or _normal(name)
 
 
 @cache

@@ -1,6 +1,8 @@
 """The world file: the default one is what was asked for, and every mistake gives one clear line."""
 
+import re
 from collections import Counter
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +58,22 @@ def test_the_default_world_has_the_team_and_seeds_that_were_asked_for(world: Wor
     assert world.control is not None
 
 
-def test_the_default_world_plants_every_fault_but_those_of_dns_and_of_mail_that_shows_up_nowhere(world: World) -> None:
+def test_the_default_world_plants_every_fault_but_those_that_would_hide_the_others(world: World) -> None:
     planted = {plant.fault for plant in world.faults}
     assert set(Fault) - planted == {
         Fault.DNS_SERVFAIL, Fault.DNS_TIMEOUT, Fault.DNS_REFUSED,
         Fault.QUARANTINED, Fault.SILENTLY_DROPPED, Fault.SEED_FULL,
+        Fault.JUNKED, Fault.INBOX_RATE, Fault.BODY_CHANGED, Fault.DKIM_KEY_MISSING, Fault.DKIM_KEY_REVOKED,
     }  # fmt: skip
+
+
+def test_the_default_world_has_an_example_of_each_fault_that_it_does_not_plant(world: World, tmp_path: Path) -> None:
+    text = files("placement_pipeline.sandbox").joinpath("worlds/default.yaml").read_text(encoding="utf-8")
+    shown = re.sub(r"(?m)^  # (- \{fault: )", r"  \1", text)
+    (tmp_path / "world.yaml").write_text(shown, encoding="utf-8")
+    examples = load_world(tmp_path / "world.yaml").faults
+    assert {plant.fault for plant in examples} == set(Fault)
+    assert len(examples) > len(world.faults)
 
 
 def test_a_small_world_loads(tmp_path: Path) -> None:
@@ -88,6 +100,18 @@ def with_domain(**values: Any) -> dict[str, Any]:
     return {**smallest_world(), "domains": [{"name": "acme.example", "hosted_at": "google", **values}]}
 
 
+def with_control() -> dict[str, Any]:
+    return {**smallest_world(), "control": {"address": "control@acme.example"}}
+
+
+def test_a_fault_may_be_on_the_control_mailbox_on_a_domain_on_all_reps_or_on_everyone(tmp_path: Path) -> None:
+    plants = [
+        {"fault": "cold_mailbox", "on": "control@acme.example"},
+        *({"fault": "junked", "on": on} for on in ("control@acme.example", "acme.example", "reps", "everyone")),
+    ]
+    assert len(load({**with_control(), "faults": plants}, tmp_path).faults) == 5
+
+
 @pytest.mark.parametrize(
     ("data", "line"),
     [
@@ -108,6 +132,30 @@ def with_domain(**values: Any) -> dict[str, Any]:
         ),
         (plant(fault="crm_tracking", on="ann@acme.example"), "give it route: crm"),
         (plant(fault="quarantined", on="ann@acme.example", seed="gmail-01"), "lives in no tenant"),
+        (plant(fault="quarantined", on="everyone"), "quarantined on everyone needs seed"),
+        (plant(fault="junked", on="everybody"), "the world has no mailbox or domain everybody"),
+        (plant(fault="junked", on="reps", group="gmial"), "faults.0.group: Input should be 'gmail'"),
+        (plant(fault="junked", on="reps", group="regional"), "the world has no seed of the group regional"),
+        (plant(fault="junked", on="reps", group="gmail", seed="gmail-01"), "takes a seed or a group, not both"),
+        (plant(fault="junked", on="reps", template="second-contact"), "the world has no template second-contact"),
+        (plant(fault="inbox_rate", on="reps"), "inbox_rate on reps needs rate"),
+        (plant(fault="inbox_rate", on="reps", rate=1.2), "faults.0.rate: Input should be less than or equal to 1"),
+        (plant(fault="inbox_rate", on="reps", rate=0.5, template="first-contact"), "has no use for template"),
+        (plant(fault="dkim_key_missing", on="acme.example", beside="both"), "faults.0.beside: Input should be"),
+        (plant(fault="body_changed", on="acme.example", beside="own"), "has no use for beside"),
+        (
+            {**with_domain(dkim=False), "faults": [{"fault": "dkim_key_revoked", "on": "acme.example"}]},
+            "acme.example must sign with a key of its own",
+        ),
+        (
+            {
+                **with_control(),
+                "faults": [{"fault": "smart_bcc", "on": "control@acme.example"}],
+            },
+            "control@acme.example is the control mailbox, which the CRM does not know",
+        ),
+        ({**smallest_world(), "chance": {"seed_sd": -1}}, "chance.seed_sd: Input should be greater than or equal to 0"),
+        (plant(fault="cold_mailbox", on="control@acme.example"), "the world has no mailbox control@acme.example"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_place(tmp_path: Path, data: object, line: str) -> None:
