@@ -24,6 +24,9 @@ from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, World, WorldSeed
 from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, TEMPLATE_SUBJECT, template_html
 
+SERVICE_ACCOUNT_FILE = "service-account.json"
+"""Beside the settings; its key is the running sandbox's, which writes it."""
+
 _COLUMNS = ("user_email", "address", "account", "provider", "sync", "route", "signature_file", "job_title")
 _PROVIDERS = {"google": MailProvider.GOOGLE, "microsoft": MailProvider.MICROSOFT365}
 
@@ -68,7 +71,7 @@ def write_configuration(folder: Path, office: PostOffice, endpoints: SandboxEndp
     write_roster(folder, office)
     secrets = folder / "secrets.toml"
     secrets.touch(mode=0o600)
-    secrets.write_text(_toml(_secrets(office)), encoding="utf-8")
+    secrets.write_text(_toml(_secrets(office, folder / SERVICE_ACCOUNT_FILE)), encoding="utf-8")
     settings = folder / "placement.toml"
     settings.write_text(_toml(_settings(office.world, endpoints)), encoding="utf-8")
     return settings
@@ -125,8 +128,7 @@ def _settings(world: World, endpoints: SandboxEndpoints) -> dict[str, Any]:
                 "family": seed.family.value,
                 "contact": {"name": seed.contact.name, "company": seed.contact.company},
                 **(_imap(seed, endpoints) if seed.hosted_at == "imap" else {}),
-                # The app may read the message trace of the seeds' tenant; an administrator to act as, nobody has named.
-                **({"delivery_log": "message_trace"} if seed.family is ProviderFamily.MICROSOFT365 else {}),
+                **_delivery_log(seed),
             }
             for seed in world.seeds
         ],
@@ -143,6 +145,13 @@ def _settings(world: World, endpoints: SandboxEndpoints) -> dict[str, Any]:
     return settings
 
 
+def _delivery_log(seed: WorldSeed) -> dict[str, str]:
+    """The app may read the message trace of the seeds' tenant; the log of a Workspace needs an administrator's name."""
+    if seed.family is ProviderFamily.MICROSOFT365:
+        return {"delivery_log": "message_trace"}
+    return {"delivery_log": "workspace_log", "delivery_log_admin": seed.log_admin} if seed.log_admin else {}
+
+
 def _imap(seed: WorldSeed, endpoints: SandboxEndpoints) -> dict[str, Any]:
     server: dict[str, Any] = {"imap_host": endpoints.imap_host, "imap_port": endpoints.imap_port}
     if seed.sign_in == "xoauth2":
@@ -150,7 +159,7 @@ def _imap(seed: WorldSeed, endpoints: SandboxEndpoints) -> dict[str, Any]:
     return server
 
 
-def _secrets(office: PostOffice) -> dict[str, Any]:
+def _secrets(office: PostOffice, service_account_file: Path) -> dict[str, Any]:
     accounts = office.store.accounts.values()
     # A password reset touches only a user's own grant; the other Microsoft mailboxes go app-only.
     reset = {plant.on for plant in office.world.faults if plant.fault is Fault.TOKEN_REVOKED}
@@ -158,6 +167,11 @@ def _secrets(office: PostOffice) -> dict[str, Any]:
         "pipedrive_token": pipedrive.API_TOKEN,
         "google_client_id": google_tokens.CLIENT_ID,
         "google_client_secret": google_tokens.CLIENT_SECRET,
+        **(
+            {"google_service_account_file": str(service_account_file.resolve())}
+            if any(seed.log_admin for seed in office.world.seeds)
+            else {}
+        ),
         "microsoft_tenant": microsoft_tokens.TENANT,
         "microsoft_client_id": microsoft_tokens.CLIENT_ID,
         "microsoft_client_secret": microsoft_tokens.CLIENT_SECRET,

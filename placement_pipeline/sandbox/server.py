@@ -128,11 +128,11 @@ class Sandbox:
     def write_configuration(self, folder: Path) -> Path:
         """Write the files that point the pipeline here; returns the path of ``placement.toml``.
 
-        ``service-account.json`` beside them is for who would rather sign in by delegation.
+        ``service-account.json`` beside them is for who would rather sign in by delegation, and for Workspace's log.
         """
         self._folder = folder
         written = configuration.write_configuration(folder, self.office, self.endpoints)
-        key = folder / "service-account.json"
+        key = folder / configuration.SERVICE_ACCOUNT_FILE
         key.touch(mode=0o600)
         key.write_text(json.dumps(self.service_account_info()), encoding="utf-8")
         return written

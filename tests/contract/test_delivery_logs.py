@@ -49,6 +49,7 @@ WORLD: dict[str, Any] = {
     ],
     "seeds": [
         {"id": seed_id, "address": address, "family": family, "contact": {"name": "Sam Seed", "company": "Seedling"}}
+        | ({"log_admin": ADMIN} if seed_id == "workspace-01" else {})
         for seed_id, (family, address) in (SEEDS | OTHERS).items()
     ],
     "faults": [
@@ -194,30 +195,22 @@ async def test_a_long_span_is_asked_for_in_pieces_that_the_log_takes(
 
 
 @pytest.fixture
-def settings(world: Sandbox, key_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """What the sandbox writes, and an administrator for the Workspace log."""
+def settings(world: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the sandbox writes."""
     path = world.write_configuration(tmp_path)
-    secrets = tmp_path / "secrets.toml"
-    secrets.write_text(f'google_service_account_file = "{key_file}"\n{secrets.read_text()}')
-    workspace = '\nfamily = "google_workspace"\n'
-    path.write_text(
-        path.read_text().replace(
-            workspace, f'{workspace}delivery_log = "workspace_log"\ndelivery_log_admin = "{ADMIN}"\n'
-        )
-    )
-    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(secrets))
+    monkeypatch.setenv("PLACEMENT_SECRETS_FILE", str(tmp_path / "secrets.toml"))
     return load_settings(path)
 
 
 async def test_a_configured_log_is_reached_by_the_settings_and_one_that_is_not_is_not_asked(settings: Settings) -> None:
     found: dict[str, Counter[LogStatus] | None] = {}
     async with open_access(settings) as access:
-        for seed in (seed for seed in settings.seeds if seed.id in SEEDS):
+        for seed in settings.seeds:
             log = await access.delivery_log(seed)
             found[seed.id] = Counter(entry.status for entry in await log.read(*span())) if log else None
     assert found["m365-01"] == found["workspace-01"] == {LogStatus.DELIVERED: 1, LogStatus.QUARANTINED: 1}
     assert found["m365-full"] == {LogStatus.FAILED: 2}
-    assert found["gmail-01"] is None
+    assert found["gmail-01"] is found["workspace-02"] is None
 
 
 async def test_the_doctor_says_whether_a_log_can_be_read_and_what_it_lacks(

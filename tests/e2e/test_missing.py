@@ -37,7 +37,7 @@ def test_each_missing_probe_is_explained_by_who_knows(tested: Workplace) -> None
         ids = connection.scalars(select(tables.placement_tests.c.test_id)).all()
         seen = {one.seed_id: one.last for one in sightings.load_histories(connection, ids)}
     missing = {seed_id for seed_id, last in seen.items() if last is Placement.MISSING}
-    assert missing == {"gmail-01", "m365-01", "m365-02"}
+    assert missing == {"gmail-01", "m365-01", "m365-02", "workspace-01"}
 
     counts = driver.run(tested, partial(explain_missing, month=tested.this_month))
 
@@ -48,5 +48,6 @@ def test_each_missing_probe_is_explained_by_who_knows(tested: Workplace) -> None
         "gmail-01": (Placement.MISSING, "unexplained"),
         "m365-01": (Placement.QUARANTINED, "log_quarantined"),
         "m365-02": (Placement.SEED_BROKEN, "seed_full"),
+        "workspace-01": (Placement.QUARANTINED, "log_quarantined"),
     }
-    assert counts["explained"] == 3
+    assert counts["explained"] == 4

@@ -1,8 +1,8 @@
 """The Reports API's Gmail log events of the Workspace domains, for whoever acts as an account of the domain.
 
 https://developers.google.com/workspace/admin/reports/v1/reference/activities/list. A span
-without both ends, or of more than thirty days, is refused as Google refuses it. Which account
-is an administrator the world does not say: any of the seed's own domain counts as one.
+without both ends, or of more than thirty days, is refused as Google refuses it. Any account of
+the seed's own domain counts as an administrator; the world's ``log_admin`` is the one that the pipeline is told of.
 """
 
 import base64

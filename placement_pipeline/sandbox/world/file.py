@@ -136,6 +136,8 @@ class WorldSeed(_Section):
         junk_folder: regional only: what the junk folder is called.
         sign_in: regional only: what its IMAP server takes: a password, or access tokens alone.
         scopes: as a mailbox's.
+        log_admin: Workspace only: the account of its domain as which the tenant's log is read; without one, nobody
+            reads it.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -146,6 +148,13 @@ class WorldSeed(_Section):
     junk_folder: str = "Junk"
     sign_in: Literal["password", "xoauth2"] = "password"
     scopes: tuple[str, ...] | None = None
+    log_admin: str | None = Field(default=None, pattern=_ADDRESS)
+
+    @model_validator(mode="after")
+    def _log_of_a_workspace(self) -> Self:
+        if self.log_admin is not None and self.family is not ProviderFamily.GOOGLE_WORKSPACE:
+            raise ValueError(f"seed {self.id}: only a google_workspace seed has a log_admin; leave it out")
+        return self
 
     @property
     def group(self) -> ProviderGroup:
@@ -358,6 +367,15 @@ class World(_Section):
         for mailbox in self.mailboxes:
             if self.domain_of(mailbox.address).hosted_at != self.domain_of(mailbox.login).hosted_at:
                 raise ValueError(f"mailbox {mailbox.address}: its account lives at another provider")
+        return self
+
+    @model_validator(mode="after")
+    def _admins_live_in_the_domain(self) -> Self:
+        addresses = {seed.address for seed in self.seeds}
+        for seed in self.seeds:
+            admin, domain = seed.log_admin, seed.address.rpartition("@")[2]
+            if admin is not None and (admin not in addresses or admin.rpartition("@")[2] != domain):
+                raise ValueError(f"seed {seed.id}: log_admin {admin} is no seed of {domain}")
         return self
 
     @model_validator(mode="after")

@@ -100,6 +100,10 @@ def with_domain(**values: Any) -> dict[str, Any]:
     return {**smallest_world(), "domains": [{"name": "acme.example", "hosted_at": "google", **values}]}
 
 
+def with_seed(**values: Any) -> dict[str, Any]:
+    return {**smallest_world(), "seeds": [{**smallest_world()["seeds"][0], **values}]}
+
+
 def with_control() -> dict[str, Any]:
     return {**smallest_world(), "control": {"address": "control@acme.example"}}
 
@@ -153,6 +157,11 @@ def test_a_fault_may_be_on_the_control_mailbox_on_a_domain_on_all_reps_or_on_eve
                 "faults": [{"fault": "smart_bcc", "on": "control@acme.example"}],
             },
             "control@acme.example is the control mailbox, which the CRM does not know",
+        ),
+        (with_seed(log_admin="nora@seed.example"), "seed gmail-01: only a google_workspace seed has a log_admin"),
+        (
+            with_seed(family="google_workspace", log_admin="paul@seed.example"),
+            "seed gmail-01: log_admin paul@seed.example is no seed of seed.example",
         ),
         ({**smallest_world(), "chance": {"seed_sd": -1}}, "chance.seed_sd: Input should be greater than or equal to 0"),
         (plant(fault="cold_mailbox", on="control@acme.example"), "the world has no mailbox control@acme.example"),
