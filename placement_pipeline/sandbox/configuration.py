@@ -19,9 +19,10 @@ from placement_pipeline.sandbox.google import tokens as google_tokens
 from placement_pipeline.sandbox.imap import tokens as imap_tokens
 from placement_pipeline.sandbox.microsoft import tokens as microsoft_tokens
 from placement_pipeline.sandbox.post.office import PostOffice
-from placement_pipeline.sandbox.world.accounts import Account, derive
+from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, World, WorldSeed
+from placement_pipeline.sandbox.world.past import derive
 from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, TEMPLATE_SUBJECT, template_html
 
 SERVICE_ACCOUNT_FILE = "service-account.json"

@@ -24,6 +24,7 @@ from placement_pipeline.sandbox.google.search import (
     Query,
     QueryError,
     labels_of,
+    labels_of_past,
     search,
     user_folders,
     user_label_id,
@@ -31,10 +32,10 @@ from placement_pipeline.sandbox.google.search import (
 from placement_pipeline.sandbox.google.tokens import SCOPE_ROOT, TOKEN_PREFIX, GoogleTokens
 from placement_pipeline.sandbox.google.workspace_log import WorkspaceLogs
 from placement_pipeline.sandbox.post.mail_text import parse, text_of
-from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from placement_pipeline.sandbox.post.office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
-from placement_pipeline.sandbox.world.accounts import Account, PastMessage
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import PastMessage
 
 _MAX_MESSAGE_BYTES = 36_700_160  # maxSize of messages.send in the discovery document
 #: Any one of these opens a method (the discovery document's ``scopes``).
@@ -146,7 +147,7 @@ class GoogleServer:
             hits = [hit for hit in hits if hit.sent_at <= indexed_at]
         answer: dict[str, Any] = {"resultSizeEstimate": len(hits)}
         if page := hits[start : start + size]:
-            answer["messages"] = [{"id": hit.id, "threadId": hit.id} for hit in page]
+            answer["messages"] = [{"id": hit.id, "threadId": hit.thread_id} for hit in page]
         if len(hits) > start + size:
             answer["nextPageToken"] = _page_token(start + size)
         return web.json_response(answer)
@@ -156,29 +157,32 @@ class GoogleServer:
         message_id = request.match_info["id"]
         shape = request.query.get("format", "full").lower()
         message = self._store.get(account.address, message_id)
-        if message is None:
-            past = account.history.find(message_id) if shape == "minimal" else None
-            if past is None:
-                raise GmailError(404)
-            return web.json_response(_past_json(past))
-        parsed = parse(message.raw)
-        answer = {
-            "id": message.id,
-            "threadId": message.id,
-            "labelIds": sorted(labels_of(message)),
-            "snippet": text_of(parsed)[:180],
-            "sizeEstimate": len(message.raw),
-            "historyId": str(message.order),
-            "internalDate": str(int(message.received_at.timestamp() * 1000)),
-        }
+        past = account.history.find(message_id) if message is None else None
+        if message is not None:
+            raw = message.raw
+            answer: dict[str, Any] = {
+                "id": message.id,
+                "threadId": message.id,
+                "labelIds": sorted(labels_of(message)),
+                "historyId": str(message.order),
+                "internalDate": str(int(message.received_at.timestamp() * 1000)),
+            }
+        elif past is not None and (past.has_header or shape == "minimal"):
+            raw, answer = past.raw, _past_json(past)
+            if not past.has_header:
+                return web.json_response(answer)
+        else:
+            raise GmailError(404)
+        parsed = parse(raw)
+        answer |= {"snippet": text_of(parsed)[:180], "sizeEstimate": len(raw)}
         match shape:
             case "raw":
-                answer["raw"] = base64.urlsafe_b64encode(message.raw).decode()
+                answer["raw"] = base64.urlsafe_b64encode(raw).decode()
             case "metadata":
                 wanted = {name.lower() for name in request.query.getall("metadataHeaders", [])}
                 answer["payload"] = {
                     "mimeType": parsed.get_content_type(),
-                    "headers": _headers(message, wanted),
+                    "headers": _headers(parsed, wanted),
                 }
             case "full":
                 answer["payload"] = _payload(parsed, "")
@@ -200,7 +204,7 @@ class GoogleServer:
     async def _profile(self, request: web.Request) -> web.Response:
         account = self._account(request)
         messages = self._store.messages(account.address)
-        total = len(messages) + account.history.sent_count
+        total = len(messages) + account.history.sent_count + account.history.reply_count
         return web.json_response(
             {
                 "emailAddress": account.address,
@@ -272,20 +276,18 @@ def _page_token(start: int) -> str:
 
 
 def _past_json(message: PastMessage) -> dict[str, Any]:
-    """One of the synthetic past: it has an id and a date, and no more than the shape ``minimal`` shows."""
+    """One of the synthetic past: what the shape ``minimal`` shows."""
     return {
         "id": message.id,
-        "threadId": message.id,
-        "labelIds": ["SENT"],
+        "threadId": message.thread_id,
+        "labelIds": sorted(labels_of_past(message)),
         "internalDate": str(int(message.sent_at.timestamp() * 1000)),
     }
 
 
-def _headers(message: StoredMessage, wanted: set[str]) -> list[dict[str, str]]:
+def _headers(message: EmailMessage, wanted: set[str]) -> list[dict[str, str]]:
     return [
-        {"name": name, "value": str(value)}
-        for name, value in parse(message.raw).items()
-        if not wanted or name.lower() in wanted
+        {"name": name, "value": str(value)} for name, value in message.items() if not wanted or name.lower() in wanted
     ]
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from placement_pipeline.sandbox.post.mail_text import parse, text_of
 from placement_pipeline.sandbox.post.mailstore import MailStore, StoredMessage
 from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import PastMessage
 
 SYSTEM_LABELS = (
     "INBOX", "SPAM", "TRASH", "UNREAD", "STARRED", "IMPORTANT", "SENT", "DRAFT", "CHAT",
@@ -56,12 +57,21 @@ class QueryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListedMessage:
-    """One message as a list shows it; ``stored`` is None for one of the synthetic past."""
+    """One message as a list shows it.
+
+    Attributes:
+        id: of the message.
+        thread_id: of its conversation.
+        sent_at: aware UTC.
+        labels: label ids.
+        found_in: the message that words are looked for in; None for one of the synthetic past that has no header.
+    """
 
     id: str
+    thread_id: str
     sent_at: datetime
     labels: frozenset[str]
-    stored: StoredMessage | None
+    found_in: StoredMessage | PastMessage | None
 
 
 def user_label_id(folder: str) -> str:
@@ -79,6 +89,11 @@ def labels_of(message: StoredMessage) -> frozenset[str]:
         if message.category:
             labels.add(f"CATEGORY_{message.category.upper()}")
     return frozenset(labels)
+
+
+def labels_of_past(message: PastMessage) -> frozenset[str]:
+    """The label ids of a message of the synthetic past; its replies have been read."""
+    return frozenset({"SENT"} if message.folder == "sent" else {"INBOX", "CATEGORY_PERSONAL"})
 
 
 def user_folders(store: MailStore, account: Account) -> list[str]:
@@ -188,7 +203,7 @@ class Query:
             return False
         if self._test is None:
             return True
-        return item.stored is not None and self._test(_Searched(item.stored.raw))
+        return item.found_in is not None and self._test(_Searched(item.found_in.raw))
 
 
 def search(
@@ -205,9 +220,10 @@ def search(
 
 def _all(store: MailStore, account: Account, query: Query) -> Iterator[ListedMessage]:
     for message in sorted(store.messages(account.address), key=lambda m: (m.received_at, m.id), reverse=True):
-        yield ListedMessage(message.id, message.received_at, labels_of(message), message)
-    for past in reversed(account.history.sent_between(query.after, query.before)):
-        yield ListedMessage(past.id, past.sent_at, frozenset({"SENT"}), None)
+        yield ListedMessage(message.id, message.id, message.received_at, labels_of(message), message)
+    for past in reversed(account.history.everything_between(query.after, query.before)):
+        found_in = past if past.has_header else None
+        yield ListedMessage(past.id, past.thread_id, past.sent_at, labels_of_past(past), found_in)
 
 
 def _all_hold(tests: list[_Test]) -> _Test | None:

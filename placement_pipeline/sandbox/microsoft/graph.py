@@ -32,7 +32,8 @@ from placement_pipeline.sandbox.microsoft.query import ListQuery, ODataError, OD
 from placement_pipeline.sandbox.post.mailstore import NoSuchMessageError, StoredMessage
 from placement_pipeline.sandbox.post.office import FromNotAllowedError, MessageRejectedError, PostOffice
 from placement_pipeline.sandbox.wire_faults import WireFaults, middleware, operation_of
-from placement_pipeline.sandbox.world.accounts import Account, SentBefore
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import PastMessage, SentBefore
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -188,8 +189,12 @@ class GraphServer:
             for message in self._store.messages(account.address)
             if folder in (None, message.folder)
         ]
-        if folder in (None, "sent"):
-            records += self._past_records(account.history, immutable)
+        if folder in (None, "sent", "inbox"):
+            records += [
+                record
+                for past_folder, record in self._past_records(account.history, immutable)
+                if folder in (None, past_folder)
+            ]
         hits = query.hits(records)
         page = hits[query.skip : query.skip + query.top]
         answer: dict[str, Any] = {"@odata.context": f"{request.scheme}://{request.host}/v1.0/$metadata#messages"}
@@ -216,19 +221,24 @@ class GraphServer:
     def _read_record(self, message: StoredMessage, immutable: bool) -> ODataRecord:
         return as_json(self._store.accounts[message.account], message, immutable)
 
-    def _read_past(self, history: SentBefore, immutable: bool) -> list[ODataRecord]:
+    def _read_past(self, history: SentBefore, immutable: bool) -> list[tuple[str, ODataRecord]]:
         account = self._store.accounts[history.owner]
-        earlier = history.sent_between(history.first_sent_at, history.ends_at)
-        return [past_as_json(account, message, immutable) for message in earlier]
+        earlier = history.everything_between(history.first_sent_at, history.ends_at)
+        return [(message.folder, past_as_json(account, message, immutable)) for message in earlier]
 
     async def _get(self, request: web.Request) -> web.Response:
         account = self._account(request)
-        record = as_json(account, self._message(request, account), _wants_immutable_ids(request))
+        immutable = _wants_immutable_ids(request)
+        if past := self._past_message(request, account):
+            record = past_as_json(account, past, immutable)
+        else:
+            record = as_json(account, self._message(request, account), immutable)
         return web.json_response(select_properties(record, ListQuery(request.query).selected))
 
     async def _get_raw(self, request: web.Request) -> web.Response:
         account = self._account(request)
-        return web.Response(body=self._message(request, account).raw, content_type="text/plain")
+        message = self._past_message(request, account) or self._message(request, account)
+        return web.Response(body=message.raw, content_type="text/plain")
 
     async def _delete_draft(self, request: web.Request) -> web.Response:
         account = self._account(request)
@@ -258,14 +268,14 @@ class GraphServer:
 
     def _folder_json(self, account: Account, folder: str, name: str) -> dict[str, Any]:
         messages = [m for m in self._store.messages(account.address) if m.folder == folder]
-        past = account.history.sent_count if folder == "sent" else 0
+        counts = {"sent": account.history.sent_count, "inbox": account.history.reply_count}
         return {
             "id": folder_id(account, folder),
             "displayName": name,
             "parentFolderId": folder_id(account, "root"),
             "childFolderCount": 0,
             "unreadItemCount": 0 if folder in ("sent", "drafts") else len(messages),
-            "totalItemCount": len(messages) + past,
+            "totalItemCount": len(messages) + counts.get(folder, 0),
             "isHidden": False,
         }
 
@@ -278,6 +288,15 @@ class GraphServer:
             if folder_id(account, folder) == wanted:
                 return folder
         raise GraphError(404, "ErrorItemNotFound", "The specified folder could not be found in the store.")
+
+    def _past_message(self, request: web.Request, account: Account) -> PastMessage | None:
+        """The message of the synthetic past that an id names, if it has more than the id and a date."""
+        try:
+            message_id, mark = own_id(request.match_info["id"])
+        except ValueError:
+            return None
+        past = account.history.find(message_id)
+        return past if past and past.has_header and is_in(past.folder, mark) else None
 
     def _message(self, request: web.Request, account: Account) -> StoredMessage:
         try:

@@ -19,7 +19,8 @@ from typing import Any
 
 from placement_pipeline.sandbox.post.mail_text import parse, text_of, text_of_markup
 from placement_pipeline.sandbox.post.mailstore import PastMessage, StoredMessage
-from placement_pipeline.sandbox.world.accounts import Account, derive
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import derive
 
 WELL_KNOWN = {
     "inbox": ("inbox", "Inbox"),
@@ -101,7 +102,7 @@ def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[s
         "bodyPreview": text_of(parsed)[:255],
         "importance": "normal",
         "parentFolderId": folder_id(account, message.folder),
-        "conversationId": "AAQkADAA" + derive("conversation", message.id, length=40),
+        "conversationId": _conversation_id(message.id),
         "isRead": message.folder in ("sent", "drafts"),
         "isDraft": is_draft(account, message),
         "inferenceClassification": message.category or "focused",
@@ -115,6 +116,10 @@ def as_json(account: Account, message: StoredMessage, immutable: bool) -> dict[s
     }
 
 
+def _conversation_id(thread_id: str) -> str:
+    return "AAQkADAA" + derive("conversation", thread_id, length=40)
+
+
 def _headers(message: EmailMessage) -> list[dict[str, str]]:
     return [{"name": name, "value": str(value)} for name, value in message.items()]
 
@@ -125,19 +130,32 @@ def is_draft(account: Account, message: StoredMessage) -> bool:
 
 
 def past_as_json(account: Account, message: PastMessage, immutable: bool) -> dict[str, Any]:
-    """A sent message of the synthetic past: dates and an id, and to nobody that is known."""
+    """A message of the synthetic past: dates and an id, and, where it has a header, who wrote to whom and upon what."""
     moment = _moment(message.sent_at)
-    return {
+    record: dict[str, Any] = {
         "@odata.etag": 'W/"0"',
-        "id": message_id(message.id, "sent", immutable),
+        "id": message_id(message.id, message.folder, immutable),
         "createdDateTime": moment,
         "receivedDateTime": moment,
         "sentDateTime": moment,
         "toRecipients": [],
-        "parentFolderId": folder_id(account, "sent"),
+        "parentFolderId": folder_id(account, message.folder),
         "isRead": True,
         "isDraft": False,
         "inferenceClassification": "focused",
+    }
+    if not message.has_header:
+        return record
+    sender, recipient = ({"emailAddress": {"name": one, "address": one}} for one in (message.sender, message.recipient))
+    header = [{"name": name, "value": value} for name, value in message.header]
+    return record | {
+        "internetMessageId": message.message_id,
+        "subject": dict(message.header)["Subject"],
+        "conversationId": _conversation_id(message.thread_id),
+        "sender": sender,
+        "from": sender,
+        "toRecipients": [recipient],
+        **({} if message.folder == "sent" else {"internetMessageHeaders": header}),
     }
 
 

@@ -10,7 +10,8 @@ from email.mime.text import MIMEText
 from email.utils import format_datetime
 
 from placement_pipeline.sandbox.post.message_fields import normalise, split_fields
-from placement_pipeline.sandbox.world.accounts import Account, derive
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import derive
 
 _REPORTING = {"google": "googlemail.com", "microsoft": "AM0PR07MB4418.eurprd07.prod.outlook.com"}
 _POSTMASTERS = {

@@ -7,7 +7,8 @@ from typing import Literal
 
 from placement_pipeline.sandbox.post.message_fields import field_value, split_fields
 from placement_pipeline.sandbox.post.office import PostOffice, Submission
-from placement_pipeline.sandbox.world.accounts import Account, derive
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import derive
 
 Fate = Literal["delivered", "quarantined", "rejected", "pending"]
 

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor, Rejected
 from placement_pipeline.sandbox.post.authentication import Authentication, DkimResult
-from placement_pipeline.sandbox.world.accounts import derive
+from placement_pipeline.sandbox.world.past import derive
 
 _PACIFIC = timezone(timedelta(hours=-8))
 _SPF_WORDS = {

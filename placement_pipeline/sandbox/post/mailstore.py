@@ -15,7 +15,8 @@ from email.utils import parseaddr
 from typing import Any, Literal
 
 from placement_pipeline.sandbox.post.journal import Entry, Journal
-from placement_pipeline.sandbox.world.accounts import Account, PastMessage, SentBefore
+from placement_pipeline.sandbox.world.accounts import Account
+from placement_pipeline.sandbox.world.past import PastMessage, SentBefore
 
 __all__ = [
     "Account",

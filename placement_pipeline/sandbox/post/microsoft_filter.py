@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor
 from placement_pipeline.sandbox.post.authentication import Authentication
-from placement_pipeline.sandbox.world.accounts import derive
+from placement_pipeline.sandbox.world.past import derive
 
 _DKIM_WORDS = {
     "pass": "pass (signature was verified)",

@@ -35,10 +35,11 @@ from placement_pipeline.sandbox.post.message_fields import (
 from placement_pipeline.sandbox.post.outbound import Outbound, Via
 from placement_pipeline.sandbox.post.receivers import Delivery, Receivers
 from placement_pipeline.sandbox.world import truth
-from placement_pipeline.sandbox.world.accounts import Account, derive, open_accounts
+from placement_pipeline.sandbox.world.accounts import Account, open_accounts
 from placement_pipeline.sandbox.world.faults import Fault, Faults, Plant, UnknownFaultError
 from placement_pipeline.sandbox.world.file import World, WorldError
 from placement_pipeline.sandbox.world.keys import KeyRing
+from placement_pipeline.sandbox.world.past import derive
 from placement_pipeline.sandbox.world.signatures import signature_html
 from placement_pipeline.sandbox.world.zones import Zones
 

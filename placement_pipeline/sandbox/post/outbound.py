@@ -11,10 +11,11 @@ from typing import Literal
 import dkim
 
 from placement_pipeline.sandbox.post.message_fields import addresses, is_named, join_fields, split_fields
-from placement_pipeline.sandbox.world.accounts import Account, SentBefore, derive
+from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.faults import Faults
 from placement_pipeline.sandbox.world.file import World
 from placement_pipeline.sandbox.world.keys import KeyRing, signing_names
+from placement_pipeline.sandbox.world.past import SentBefore, derive
 from placement_pipeline.sandbox.world.provider_networks import Relay, google_relay, microsoft_relay
 
 _SIGNED = ("From", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type")

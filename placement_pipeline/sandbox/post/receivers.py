@@ -13,10 +13,11 @@ from placement_pipeline.sandbox.post.content import weigh_content
 from placement_pipeline.sandbox.post.mail_text import parse, text_of
 from placement_pipeline.sandbox.post.outbound import InTransit
 from placement_pipeline.sandbox.post.transit import change_body
-from placement_pipeline.sandbox.world.accounts import Account, SentBefore
+from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.chance import reaches_inbox
 from placement_pipeline.sandbox.world.faults import Fault, Faults, Letter
 from placement_pipeline.sandbox.world.file import World, WorldSeed
+from placement_pipeline.sandbox.world.past import SentBefore
 from placement_pipeline.sandbox.world.templates import templates_in
 from placement_pipeline.sandbox.world.zones import Zones
 

@@ -6,7 +6,7 @@ Symbols and weights follow rspamd's defaults in kind, not in number: https://rsp
 from email.utils import format_datetime
 
 from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor
-from placement_pipeline.sandbox.world.accounts import derive
+from placement_pipeline.sandbox.world.past import derive
 
 _JUNK_SCORE = 5.0
 _COLD_WEIGHT = 7.0

@@ -1,9 +1,8 @@
 """The mailboxes that exist at the providers, made from the world and its faults: who may sign in, and their past.
 
-No messages: those are in ``mailstore``.
+No messages: those are in ``mailstore``, and those of the past in ``past``.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,74 +12,13 @@ from typing import Literal
 from placement_pipeline.domain.words import ProviderFamily
 from placement_pipeline.sandbox.world.faults import Fault, Faults
 from placement_pipeline.sandbox.world.file import Host, Past, World
+from placement_pipeline.sandbox.world.past import Answers, SentBefore, derive
 
 _COLD = timedelta(days=5)
 _COLD_WEEKLY_SENT = 6
 _REP_SCOPES = ("gmail.send", "gmail.readonly")
 _SEED_SCOPES = ("gmail.readonly",)
 _CONSUMER = (ProviderFamily.GMAIL, ProviderFamily.OUTLOOK_COM)
-
-
-def derive(*parts: str, length: int = 16) -> str:
-    """A name that is always the same for the same parts.
-
-    Returns:
-        ``length`` hexadecimal characters.
-    """
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=32).hexdigest()[:length]
-
-
-@dataclass(frozen=True, slots=True)
-class PastMessage:
-    """A message of the time before the world began; it has an id and a date and nothing else."""
-
-    id: str
-    sent_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SentBefore:
-    """A mailbox's synthetic past: evenly spread, the same in every run.
-
-    Attributes:
-        owner: the account's address.
-        first_sent_at: aware UTC.
-        ends_at: when the world began; nothing synthetic is younger.
-        weekly_sent: messages sent in each week.
-    """
-
-    owner: str
-    first_sent_at: datetime
-    ends_at: datetime
-    weekly_sent: int
-
-    @property
-    def sent_count(self) -> int:
-        """How many messages were ever sent."""
-        return self._index_at(self.ends_at)
-
-    def sent_between(self, start: datetime, end: datetime) -> list[PastMessage]:
-        """The messages sent in ``[start, end)``, oldest first."""
-        first, last = self._index_at(start), self._index_at(min(end, self.ends_at))
-        return [
-            PastMessage(derive("past", self.owner, str(index)), self.first_sent_at + index * self._step)
-            for index in range(first, last)
-        ]
-
-    def find(self, message_id: str) -> PastMessage | None:
-        """The message of this id; None where there is none."""
-        everything = self.sent_between(self.first_sent_at, self.ends_at)
-        return next((message for message in everything if message.id == message_id), None)
-
-    @property
-    def _step(self) -> timedelta:
-        return timedelta(weeks=1) / max(self.weekly_sent, 1)
-
-    def _index_at(self, moment: datetime) -> int:
-        """How many messages were sent before this moment."""
-        if self.weekly_sent == 0 or moment <= self.first_sent_at:
-            return 0
-        return -((self.first_sent_at - moment) // self._step)
 
 
 @dataclass
@@ -147,7 +85,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
                 "rep",
                 world.domain_of(mailbox.address).hosted_at,
                 rep.name,
-                _past(mailbox.address, mailbox.past, faults.has(Fault.COLD_MAILBOX, mailbox.address), began_at),
+                past_of(world, faults, mailbox.address, mailbox.past, began_at),
                 aliases=tuple(aliases[mailbox.address]),
                 is_revoked=faults.has(Fault.TOKEN_REVOKED, mailbox.address),
                 scopes=_REP_SCOPES if mailbox.scopes is None else mailbox.scopes,
@@ -159,7 +97,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
             "control",
             world.domain_of(address).hosted_at,
             world.control.name,
-            _past(address, Past(), faults.has(Fault.COLD_MAILBOX, address), began_at),
+            past_of(world, faults, address, Past(), began_at),
             is_revoked=faults.has(Fault.TOKEN_REVOKED, address),
         )
     for seed in world.seeds:
@@ -168,7 +106,7 @@ def open_accounts(world: World, faults: Faults, began_at: datetime) -> dict[str,
             "seed",
             seed.hosted_at,
             seed.contact.name,
-            _past(seed.address, Past(weekly_sent=0), False, began_at),
+            past_of(world, faults, seed.address, Past(weekly_sent=0), began_at),
             seed_id=seed.id,
             is_consumer=seed.family in _CONSUMER,
             is_broken=faults.has(Fault.BROKEN_SEED, seed.id),
@@ -208,7 +146,18 @@ def _account(
     )
 
 
-def _past(address: str, past: Past, is_cold: bool, began_at: datetime) -> SentBefore:
-    if is_cold:
-        return SentBefore(address, began_at - _COLD, began_at, _COLD_WEEKLY_SENT)
-    return SentBefore(address, began_at - timedelta(weeks=past.weeks), began_at, past.weekly_sent)
+def past_of(world: World, faults: Faults, address: str, past: Past, began_at: datetime) -> SentBefore:
+    """An account's past, with the faults in place."""
+    answers = None
+    if past.reply_rate is not None:
+        fall = faults.find(Fault.REPLY_RATE_FELL, address)
+        answers = Answers(
+            world.chance,
+            past.reply_rate,
+            past.follow_up_rate,
+            tuple((holiday.weeks_ago, holiday.factor) for holiday in world.holidays),
+            (fall.weeks_ago, fall.rate) if fall and fall.weeks_ago and fall.rate is not None else None,
+        )
+    if faults.has(Fault.COLD_MAILBOX, address):
+        return SentBefore(address, began_at - _COLD, began_at, _COLD_WEEKLY_SENT, answers)
+    return SentBefore(address, began_at - timedelta(weeks=past.weeks), began_at, past.weekly_sent, answers)

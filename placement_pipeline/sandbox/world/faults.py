@@ -30,6 +30,7 @@ class Fault(StrEnum):
     TOKEN_REVOKED = "token_revoked"
     IMAGE_HEAVY_SIGNATURE = "image_heavy_signature"
     LISTED_TRACKING_DOMAIN = "listed_tracking_domain"
+    REPLY_RATE_FELL = "reply_rate_fell"
     SMART_BCC = "smart_bcc"
     CRM_TRACKING = "crm_tracking"
     BROKEN_SEED = "broken_seed"
@@ -126,6 +127,11 @@ FACTS: Mapping[Fault, FaultFacts] = {
         ("tracking_host_listed",),
         ("host",),
     ),
+    Fault.REPLY_RATE_FELL: FaultFacts(
+        "mailbox",
+        "For some weeks before the world's start, fewer of its first touches were answered; fixed, as many as ever.",
+        needs=("weeks_ago", "rate"),
+    ),
     Fault.SMART_BCC: FaultFacts(
         "mailbox",
         "The CRM's sync fell back to Smart BCC; the mail itself is healthy. Fixed, sync is two-way.",
@@ -207,7 +213,7 @@ class Letter:
     templates: frozenset[str] = frozenset()
 
 
-_BESIDE_ON = ("seed", "group", "seconds", "folder", "host", "rate", "template", "beside")
+_BESIDE_ON = ("seed", "group", "seconds", "folder", "host", "rate", "template", "beside", "weeks_ago")
 
 
 class Plant(BaseModel):
@@ -223,10 +229,12 @@ class Plant(BaseModel):
         seconds: how late, or how long after the delivery.
         folder: where a user's rule files mail.
         host: the host on the blocklist.
-        rate: the share of the mail that reaches the inbox of a seed that is neither easy nor hard.
+        rate: the share of the mail that reaches the inbox of a seed that is neither easy nor hard; or that is
+            answered.
         template: mail that carries the words of this template alone.
         beside: whose the good signature beside the bad one is: the ``provider``'s (what is
             meant where nothing is said), or the domain's ``own``.
+        weeks_ago: when it began, counted back from the world's first start.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -241,6 +249,7 @@ class Plant(BaseModel):
     rate: float | None = Field(default=None, ge=0, le=1)
     template: str | None = None
     beside: Literal["provider", "own"] | None = None
+    weeks_ago: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
     @classmethod

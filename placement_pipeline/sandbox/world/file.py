@@ -63,10 +63,27 @@ class Domain(_Section):
 
 
 class Past(_Section):
-    """A mailbox's synthetic past, counted back from the world's first start."""
+    """A mailbox's synthetic past, counted back from the world's first start.
+
+    Attributes:
+        weeks: how long it has been.
+        weekly_sent: messages in each week.
+        reply_rate: the share of its first touches that is answered within seven days (the fault
+            ``reply_rate_fell`` and ``holidays`` change it); without it, messages have an id and
+            a date and nothing else.
+        follow_up_rate: the share of its messages that follow up an earlier one, in its thread.
+    """
 
     weeks: int = Field(default=150, ge=1)
     weekly_sent: int = Field(default=40, ge=0, le=400)
+    reply_rate: float | None = Field(default=None, ge=0, le=1)
+    follow_up_rate: float = Field(default=0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _follow_ups_have_headers(self) -> Self:
+        if self.follow_up_rate and self.reply_rate is None:
+            raise ValueError("follow_up_rate shows in headers alone, and there are none without a reply_rate")
+        return self
 
 
 class Mailbox(_Section):
@@ -271,8 +288,20 @@ class Wire(_Section):
     rules: tuple[WireRule, ...] = ()
 
 
+class Holiday(_Section):
+    """A week in which people answer less, whoever writes.
+
+    Attributes:
+        weeks_ago: counted back from the world's first start; 1 is the last week before it.
+        factor: what is left of every reply rate.
+    """
+
+    weeks_ago: int = Field(ge=1)
+    factor: float = Field(default=0.4, ge=0, le=1)
+
+
 class Chance(_Section):
-    """What the fault ``inbox_rate`` is drawn from.
+    """What the fault ``inbox_rate``, replies and follow-ups are drawn from.
 
     Attributes:
         number: another one gives another run of luck, the same one always the same.
@@ -295,6 +324,7 @@ class World(_Section):
     names: Names = Names()
     wire: Wire = Wire()
     chance: Chance = Chance()
+    holidays: tuple[Holiday, ...] = ()
     faults: tuple[Plant, ...] = ()
 
     @cached_property
@@ -348,6 +378,7 @@ class World(_Section):
             ("reps", [str(rep.id) for rep in self.reps]),
             ("users", [str(user.id) for user in (*self.reps, *self.crm.users)]),
             ("seeds", [seed.id for seed in self.seeds]),
+            ("holidays", [f"week {holiday.weeks_ago}" for holiday in self.holidays]),
             ("addresses", [m.address for m in self.mailboxes] + [seed.address for seed in self.seeds]),
         ):
             if twice := sorted(name for name, count in Counter(names).items() if count > 1):
@@ -412,6 +443,8 @@ class World(_Section):
             return f"{plant.on} is the control mailbox, which the CRM does not know"
         if plant.fault is Fault.CRM_TRACKING and self._routes[plant.on] is not Route.CRM:
             return f"{plant.on} is not sent by the CRM; give it route: crm"
+        if plant.fault is Fault.REPLY_RATE_FELL and self._reply_rates.get(plant.on) is None:
+            return f"{plant.on} has no past with a reply_rate; give it one, and an alias's account"
         if plant.fault in _OF_OWN_KEYS:
             domain = self.domain_of(f"x@{plant.on}")
             if plant.fault is Fault.ALIAS_WITHOUT_DKIM and domain.hosted_at != "google":
@@ -420,6 +453,10 @@ class World(_Section):
             if plant.fault is not Fault.ALIAS_WITHOUT_DKIM and (not domain.dkim or len(own) > 1):
                 return f"{plant.on} must sign with a key of its own, and have one of dkim's faults alone"
         return None
+
+    @cached_property
+    def _reply_rates(self) -> dict[str, float | None]:
+        return {mailbox.address: mailbox.past.reply_rate for mailbox in self.mailboxes if mailbox.account is None}
 
     @cached_property
     def _routes(self) -> dict[str, Route]:

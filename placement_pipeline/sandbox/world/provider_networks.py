@@ -6,7 +6,7 @@ Facts only. The blocks are those of ``_spf.google.com`` (one flat record since 2
 
 from dataclasses import dataclass
 
-from placement_pipeline.sandbox.world.accounts import derive
+from placement_pipeline.sandbox.world.past import derive
 
 SPF_RECORDS = {
     "_spf.google.com": (

@@ -8,12 +8,15 @@ to each seed. Faults of DNS and the listings in ``names`` are not reckoned with.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from placement_pipeline.domain.words import ProviderGroup, Route, SyncMode
+from placement_pipeline.sandbox.world.accounts import past_of
 from placement_pipeline.sandbox.world.chance import reaches_inbox, seed_effect
 from placement_pipeline.sandbox.world.faults import EVERYONE, FACTS, REPS, Fault, Faults, Letter, Plant
 from placement_pipeline.sandbox.world.file import Domain, Mailbox, World, WorldSeed
+from placement_pipeline.sandbox.world.past import IN_TIME
 from placement_pipeline.sandbox.world.templates import TEMPLATE_ID
 from placement_pipeline.sandbox.world.zones import organizational_domain
 
@@ -35,8 +38,10 @@ def describe(world: World) -> dict[str, Any]:
         expected placement by provider group and the groups that must be flagged, both without
         what is wrong with single seeds or messages, planted rates of the inbox by group, the
         placement of the first message to each seed with all of it, cause codes, codes of the
-        audits' findings), ``seeds`` (expected state, faults, what it adds to the log-odds of the
-        inbox), ``single_messages`` (each mailbox and seed that a fault is on) and ``dns``.
+        audits' findings; of a past with replies the weeks, counted back from the world's start:
+        first touches, and how many of them had been answered within seven days), ``seeds``
+        (expected state, faults, what it adds to the log-odds of the inbox), ``single_messages``
+        (each mailbox and seed that a fault is on) and ``dns``.
     """
     mailboxes = [(mailbox, rep.name) for rep in world.reps for mailbox in rep.mailboxes]
     described = [_describe_mailbox(world, mailbox, rep) for mailbox, rep in mailboxes]
@@ -80,8 +85,25 @@ def _describe_mailbox(world: World, mailbox: Mailbox, rep: str | None) -> dict[s
         "inbox_rates": {group.value: rate for group in groups if (rate := sender.inbox_rate(group)) is not None},
         "placements": {seed.id: everything.lands_in_the_end(seed) for seed in world.seeds},
         "causes": list(dict.fromkeys(code for fault in causes if (code := FACTS[fault].cause_code))),
+        "weeks": _weeks(world, mailbox),
         "findings": _findings([plant.fault for plant in plants if sender.is_seen(plant)], domain),
     }
+
+
+def _weeks(world: World, mailbox: Mailbox) -> dict[int, dict[str, int]]:
+    if mailbox.account is not None or mailbox.past.reply_rate is None:
+        return {}
+    # The past is the same whenever the world began.
+    past = past_of(world, Faults(world.faults), mailbox.address, mailbox.past, datetime(2026, 1, 1, tzinfo=UTC))
+    replies = past.replies_between(past.first_sent_at, past.ends_at)
+    in_time = {reply.first.id for reply in replies if reply.first and reply.sent_at - reply.first.sent_at <= IN_TIME}
+    weeks: dict[int, dict[str, int]] = {}
+    for message in past.sent_between(past.first_sent_at, past.ends_at):
+        if message.first is None:
+            week = weeks.setdefault(past.weeks_ago(message.sent_at), {"first_touch_count": 0, "replied_count": 0})
+            week["first_touch_count"] += 1
+            week["replied_count"] += message.id in in_time
+    return weeks
 
 
 def _misses(words: Sequence[str]) -> bool:

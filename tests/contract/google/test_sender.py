@@ -23,7 +23,7 @@ from placement_pipeline.connectors.mail import (
 from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.domain.audit.history import SentHistory
 from placement_pipeline.domain.probe import TOKEN_HEADER
-from placement_pipeline.sandbox.world.accounts import SentBefore
+from placement_pipeline.sandbox.world.past import SentBefore
 from placement_pipeline.stages.workplace import utc_now
 from tests.contract.conftest import ANNA, COLD, REVOKED_GOOGLE, SEND_ONLY, WIDE, Doors, no_draft, probe_to
 from tests.contract.notebook import Notes

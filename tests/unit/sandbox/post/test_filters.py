@@ -10,7 +10,7 @@ from placement_pipeline.sandbox.post.arrival import Filed, MailAtTheDoor, Reject
 from placement_pipeline.sandbox.post.authentication import Authentication, DkimResult, DmarcResult, ReceivedSpf
 from placement_pipeline.sandbox.post.content import WeighedContent
 from placement_pipeline.sandbox.post.outbound import InTransit
-from placement_pipeline.sandbox.world.accounts import SentBefore
+from placement_pipeline.sandbox.world.past import SentBefore
 from placement_pipeline.sandbox.world.provider_networks import Relay
 from tests.unit.sandbox.conftest import NOW
 

@@ -12,8 +12,8 @@ from placement_pipeline.domain.words import Route
 from placement_pipeline.sandbox.post import crm
 from placement_pipeline.sandbox.post.office import PostOffice
 from placement_pipeline.sandbox.world import truth
-from placement_pipeline.sandbox.world.accounts import derive
 from placement_pipeline.sandbox.world.file import World
+from placement_pipeline.sandbox.world.past import derive
 from tests.unit.sandbox.conftest import opened
 
 FAMILIES = {"gm": "gmail", "ms": "microsoft365", "rg": "regional"}

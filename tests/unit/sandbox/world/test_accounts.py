@@ -1,35 +1,13 @@
-"""Accounts and their synthetic past."""
+"""Accounts: who may sign in and send, and how cold they are."""
 
-from datetime import UTC, datetime, timedelta
-
-from hypothesis import given
-from hypothesis import strategies as st
+from datetime import UTC, datetime
 
 from placement_pipeline.sandbox.post.receivers import is_cold
-from placement_pipeline.sandbox.world.accounts import SentBefore, open_accounts
+from placement_pipeline.sandbox.world.accounts import open_accounts
 from placement_pipeline.sandbox.world.faults import Fault, Faults
 from placement_pipeline.sandbox.world.file import World
 
 BEGAN = datetime(2026, 11, 23, tzinfo=UTC)
-moments = st.integers(-1000 * 86400, 30 * 86400).map(lambda seconds: BEGAN + timedelta(seconds=seconds))
-
-
-@given(first=moments, middle=moments, last=moments, weekly_sent=st.integers(0, 60))
-def test_the_past_of_two_periods_adds_up_to_that_of_both(
-    first: datetime, middle: datetime, last: datetime, weekly_sent: int
-) -> None:
-    start, between, end = sorted((first, middle, last))
-    history = SentBefore("ann@acme.example", BEGAN - timedelta(weeks=90), BEGAN, weekly_sent)
-    whole = history.sent_between(start, end)
-    assert history.sent_between(start, between) + history.sent_between(between, end) == whole
-    assert all(start <= message.sent_at < end for message in whole)
-
-
-def test_a_week_holds_what_the_world_says() -> None:
-    history = SentBefore("ann@acme.example", BEGAN - timedelta(weeks=10), BEGAN, 40)
-    assert len(history.sent_between(BEGAN - timedelta(weeks=3), BEGAN - timedelta(weeks=2))) == 40
-    assert history.sent_count == 400
-    assert history.sent_between(BEGAN, BEGAN + timedelta(weeks=1)) == []
 
 
 def test_a_cold_mailbox_is_cold_until_it_is_fixed(world: World) -> None:

@@ -64,12 +64,14 @@ def test_the_default_world_plants_every_fault_but_those_that_would_hide_the_othe
         Fault.DNS_SERVFAIL, Fault.DNS_TIMEOUT, Fault.DNS_REFUSED,
         Fault.QUARANTINED, Fault.SILENTLY_DROPPED, Fault.SEED_FULL,
         Fault.JUNKED, Fault.INBOX_RATE, Fault.BODY_CHANGED, Fault.DKIM_KEY_MISSING, Fault.DKIM_KEY_REVOKED,
+        Fault.REPLY_RATE_FELL,
     }  # fmt: skip
 
 
 def test_the_default_world_has_an_example_of_each_fault_that_it_does_not_plant(world: World, tmp_path: Path) -> None:
     text = files("placement_pipeline.sandbox").joinpath("worlds/default.yaml").read_text(encoding="utf-8")
     shown = re.sub(r"(?m)^  # (- \{fault: )", r"  \1", text)
+    shown = shown.replace("{weeks: 210, weekly_sent: 52}", "{weeks: 210, weekly_sent: 52, reply_rate: 0.1}")
     (tmp_path / "world.yaml").write_text(shown, encoding="utf-8")
     examples = load_world(tmp_path / "world.yaml").faults
     assert {plant.fault for plant in examples} == set(Fault)
@@ -98,6 +100,11 @@ def without(name: str) -> dict[str, Any]:
 
 def with_domain(**values: Any) -> dict[str, Any]:
     return {**smallest_world(), "domains": [{"name": "acme.example", "hosted_at": "google", **values}]}
+
+
+def with_past(**values: Any) -> dict[str, Any]:
+    (rep,) = smallest_world()["reps"]
+    return {**smallest_world(), "reps": [{**rep, "mailboxes": [{"address": "ann@acme.example", "past": values}]}]}
 
 
 def with_seed(**values: Any) -> dict[str, Any]:
@@ -157,6 +164,17 @@ def test_a_fault_may_be_on_the_control_mailbox_on_a_domain_on_all_reps_or_on_eve
                 "faults": [{"fault": "smart_bcc", "on": "control@acme.example"}],
             },
             "control@acme.example is the control mailbox, which the CRM does not know",
+        ),
+        (plant(fault="reply_rate_fell", on="ann@acme.example", rate=0.1), "needs weeks_ago"),
+        (
+            plant(fault="reply_rate_fell", on="ann@acme.example", rate=0.1, weeks_ago=3),
+            "ann@acme.example has no past with a reply_rate",
+        ),
+        (with_past(follow_up_rate=0.2), "reps.0.mailboxes.0.past: follow_up_rate shows in headers alone"),
+        (with_past(reply_rate=7), "past.reply_rate: Input should be less than or equal to 1"),
+        (
+            {**smallest_world(), "holidays": [{"weeks_ago": 2}, {"weeks_ago": 2, "factor": 0.5}]},
+            "holidays: week 2 stands there twice",
         ),
         (with_seed(log_admin="nora@seed.example"), "seed gmail-01: only a google_workspace seed has a log_admin"),
         (
