@@ -23,7 +23,7 @@ from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, World, WorldSeed
 from placement_pipeline.sandbox.world.past import derive
-from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, TEMPLATE_SUBJECT, template_html
+from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, TEMPLATE_SUBJECT
 
 SERVICE_ACCOUNT_FILE = "service-account.json"
 """Beside the settings; its key is the running sandbox's, which writes it."""
@@ -67,9 +67,7 @@ def write_configuration(folder: Path, office: PostOffice, endpoints: SandboxEndp
         in ``PLACEMENT_SECRETS_FILE``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "templates").mkdir(exist_ok=True)
-    (folder / "templates" / "first_contact.html").write_text(template_html(), encoding="utf-8")
-    write_roster(folder, office)
+    write_team_files(folder, office)
     secrets = folder / "secrets.toml"
     secrets.touch(mode=0o600)
     secrets.write_text(_toml(_secrets(office, folder / SERVICE_ACCOUNT_FILE)), encoding="utf-8")
@@ -78,8 +76,10 @@ def write_configuration(folder: Path, office: PostOffice, endpoints: SandboxEndp
     return settings
 
 
-def write_roster(folder: Path, office: PostOffice) -> None:
-    """Write the admin's table and the signatures it names, as they are with the faults in place."""
+def write_team_files(folder: Path, office: PostOffice) -> None:
+    """Write the template, the admin's table and the signatures it names, as they are now."""
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "templates" / "first_contact.html").write_text(office.template_html(), encoding="utf-8")
     signatures = folder / "roster" / "signatures"
     signatures.mkdir(parents=True, exist_ok=True)
     table = io.StringIO(newline="")

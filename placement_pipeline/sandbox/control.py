@@ -1,4 +1,4 @@
-"""The sandbox's own API, for the demo and the tests: fix a fault, let the CRM send, make trouble, count.
+"""The sandbox's own API, for the demo and the tests: fix a fault, make a change, let the CRM send, make trouble, count.
 
 None of it exists at a real provider, so it has a server of its own that the pipeline is
 never told of.
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from placement_pipeline.sandbox.post.crm import Client, CrmError, How, send_sequence
 from placement_pipeline.sandbox.post.mailstore import NoSuchAccountError
-from placement_pipeline.sandbox.post.office import PostOffice
+from placement_pipeline.sandbox.post.office import PostOffice, UnknownChangeError
 from placement_pipeline.sandbox.wire_faults import WireFaults
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.faults import UnknownFaultError
@@ -30,23 +30,16 @@ class ControlServer:
         office: the world in motion.
         faults: the wire's trouble.
         configure: writes the configuration into a folder.
-        after_fix: is called when a fault was taken away.
     """
 
-    def __init__(
-        self,
-        office: PostOffice,
-        faults: WireFaults,
-        configure: Callable[[Path], Path],
-        after_fix: Callable[[], None],
-    ) -> None:
-        self._office, self._faults = office, faults
-        self._configure, self._after_fix = configure, after_fix
+    def __init__(self, office: PostOffice, faults: WireFaults, configure: Callable[[Path], Path]) -> None:
+        self._office, self._faults, self._configure = office, faults, configure
         self.app = web.Application(middlewares=[_answer_errors])
         self.app.router.add_get("/_sandbox/health", self._health)
         self.app.router.add_get("/_sandbox/truth", self._truth)
         self.app.router.add_get("/_sandbox/stats", self._stats)
         self.app.router.add_post("/_sandbox/fix", self._fix)
+        self.app.router.add_post("/_sandbox/change", self._change)
         self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
@@ -68,8 +61,13 @@ class ControlServer:
     async def _fix(self, request: web.Request) -> web.Response:
         body = await _body(request, "subject", "fault")
         self._office.fix(str(body["subject"]), str(body["fault"]))
-        self._after_fix()
         return web.json_response({"fixed": body["fault"]})
+
+    async def _change(self, request: web.Request) -> web.Response:
+        """Make one of the world's changes, as its people would in the middle of a month."""
+        name = str((await _body(request, "name"))["name"])
+        self._office.change(name)
+        return web.json_response({"changed": name})
 
     async def _crm_send(self, request: web.Request) -> web.Response:
         body = await _body(request, "mailbox", "contacts")
@@ -177,7 +175,7 @@ async def _answer_errors(
         return _error(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     except _BadRequestError as error:
         return _error(400, str(error))
-    except (UnknownFaultError, NoSuchAccountError) as error:
+    except (UnknownFaultError, UnknownChangeError, NoSuchAccountError) as error:
         return _error(404, str(error))
     except CrmError as error:
         return _error(409, str(error))

@@ -102,9 +102,8 @@ class Sandbox:
         await self._serve("authority", self.microsoft.app, context)
         self.pipedrive = PipedriveServer(self.office, self.faults)
         await self._serve("pipedrive", self.pipedrive.app)
-        await self._serve(
-            "control", ControlServer(self.office, self.faults, self.write_configuration, self._rewrite_roster).app
-        )
+        self.office.watch(self._rewrite_team_files)
+        await self._serve("control", ControlServer(self.office, self.faults, self.write_configuration).app)
         self._imap = ImapServer(store, self.faults, context, self._world.seeds)
         await self._imap.start(self._bind("imap"))
         (self._state / "ports.json").write_text(json.dumps(self._ports), encoding="utf-8")
@@ -137,10 +136,10 @@ class Sandbox:
         key.write_text(json.dumps(self.service_account_info()), encoding="utf-8")
         return written
 
-    def _rewrite_roster(self) -> None:
-        """What an administrator would do after a fix: the signature and the sync state stand in files."""
+    def _rewrite_team_files(self) -> None:
+        """What people would do after a fix or a change: template, signatures and sync states stand in files."""
         if self._folder:
-            configuration.write_roster(self._folder, self.office)
+            configuration.write_team_files(self._folder, self.office)
 
     def service_account_info(self) -> dict[str, str]:
         """The key file of the Google service account that may act for every Workspace mailbox."""

@@ -28,7 +28,7 @@ from placement_pipeline.sandbox.post.office import SMART_BCC_DOMAIN, PostOffice
 from placement_pipeline.sandbox.post.outbound import Via
 from placement_pipeline.sandbox.world.faults import Fault
 from placement_pipeline.sandbox.world.file import Mailbox, Rep, WorldContact
-from placement_pipeline.sandbox.world.templates import TEMPLATE_SUBJECT, template_html
+from placement_pipeline.sandbox.world.templates import TEMPLATE_SUBJECT
 
 How = Literal["two_way", "native", "smart_bcc"]
 """Who sends: Pipedrive through its sync, the rep alone, or the rep with a copy to Smart BCC."""
@@ -102,7 +102,7 @@ def _message(office: PostOffice, rep: Rep, mailbox: Mailbox, address: str, refer
         "probe": {"reference": reference},
     }
     subject = SandboxedEnvironment(undefined=StrictUndefined).from_string(TEMPLATE_SUBJECT).render(fields)
-    markup = environment.from_string(template_html()).render(fields) + office.signature_html(mailbox.address)
+    markup = environment.from_string(office.template_html()).render(fields) + office.signature_html(mailbox.address)
     if via == "pipedrive" and office.has(Fault.CRM_TRACKING, mailbox.address):
         markup = _track(markup, office.world.crm.tracking_host)
     mail = EmailMessage(policy=email.policy.SMTP)

@@ -37,10 +37,11 @@ from placement_pipeline.sandbox.post.receivers import Delivery, Receivers
 from placement_pipeline.sandbox.world import truth
 from placement_pipeline.sandbox.world.accounts import Account, open_accounts
 from placement_pipeline.sandbox.world.faults import Fault, Faults, Plant, UnknownFaultError
-from placement_pipeline.sandbox.world.file import World, WorldError
+from placement_pipeline.sandbox.world.file import World, WorldChange, WorldError
 from placement_pipeline.sandbox.world.keys import KeyRing
 from placement_pipeline.sandbox.world.past import derive
 from placement_pipeline.sandbox.world.signatures import signature_html
+from placement_pipeline.sandbox.world.templates import template_html
 from placement_pipeline.sandbox.world.zones import Zones
 
 SMART_BCC_DOMAIN = "pipedrivemail.com"
@@ -52,6 +53,10 @@ _TRUTH_NAME = "truth.json"
 
 class FromNotAllowedError(Exception):
     """The account may not send as the address in From."""
+
+
+class UnknownChangeError(Exception):
+    """The world file has no such change, or it has been made before."""
 
 
 class MessageRejectedError(Exception):
@@ -97,6 +102,7 @@ class PostOffice:
         fates: of messages that were taken and lie in no mailbox, by submission id and recipient:
             ``quarantined`` or ``dropped``.
         began_at: the world's first start.
+        changes: those of the world's changes that have been made, in the order they were made in.
     """
 
     def __init__(
@@ -109,6 +115,8 @@ class PostOffice:
         self.submissions: list[Submission] = []
         self.fates: dict[tuple[str, str], str] = {}
         self.began_at = began_at
+        self.changes: list[WorldChange] = []
+        self._watchers: list[Callable[[], None]] = []
         self._sent_counts: Counter[tuple[str, str]] = Counter()
         self._numbers: dict[tuple[str, str], int] = {}
         self._journal = journal
@@ -154,6 +162,9 @@ class PostOffice:
         for account in list(self.store.accounts.values()):
             for message in self.store.messages(account.address):
                 self._plan_move(account, message)
+        for change in self.world.changes:
+            if change.after_seconds is not None and change not in self.changes:
+                self._at(self.began_at + timedelta(seconds=change.after_seconds), self._change_in_time, change.name)
 
     async def submit(self, account: Account, raw: bytes, via: Via, draft_id: str | None = None) -> StoredMessage:
         """Take a message and deliver it: when this returns, every delivery without a planned delay is done.
@@ -220,14 +231,36 @@ class PostOffice:
         self.faults.fix(name, subject)
         self._journal.append("fixed", subject=subject, fault=name.value)
         self._refresh()
+        self._tell()
+
+    def change(self, name: str) -> None:
+        """Make one of the world's changes, for good.
+
+        Raises:
+            UnknownChangeError: there is no such change, or it was made before.
+        """
+        left = {change.name: change for change in self.world.changes if change not in self.changes}
+        if name not in left:
+            raise UnknownChangeError(f"there is no change {name!r} to be made; there is {', '.join(left) or 'none'}")
+        self._journal.append("made", change=name)
+        self.changes.append(left[name])
+        self._tell()
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Be told of every fix and every change: what stands in files of the team's may be another now."""
+        self._watchers.append(callback)
 
     def has(self, fault: Fault, subject: str) -> bool:
         """Whether a fault is still in place."""
         return self.faults.has(fault, subject)
 
     def signature_html(self, address: str) -> str:
-        """The signature of a sending address, as it is with the faults in place."""
-        return signature_html(self.world, self.faults, address)
+        """The signature of a sending address, as it is with the faults in place and the changes made."""
+        return signature_html(self.world, self.faults, address, self.changes)
+
+    def template_html(self) -> str:
+        """The team's template, as it is after the changes made."""
+        return template_html(change.template for change in self.changes)
 
     async def close(self) -> None:
         """Stop the timers and close the journal; what was still due is due again at the next start."""
@@ -243,10 +276,20 @@ class PostOffice:
                 self._take(entry)
             case "fixed":
                 self.faults.fix(Fault(entry["fault"]), entry["subject"])
+            case "made":
+                self.changes += [change for change in self.world.changes if change.name == entry["change"]]
             case "withheld":
                 self.fates[entry["submission"], entry["recipient"]] = entry["fate"]
             case _:
                 self.store.apply(entry)
+
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            watcher()
+
+    async def _change_in_time(self, name: str) -> None:
+        if all(change.name != name for change in self.changes):  # nobody was quicker
+            self.change(name)
 
     def _refresh(self) -> None:
         """Bring accounts and zones in line with the faults that are left."""

@@ -94,7 +94,7 @@ class Receivers:
     def _letter(self, mail: InTransit, seed: WorldSeed) -> Letter:
         # Reading a message takes a millisecond, and hardly a world asks for the words in it.
         is_read = any(plant.template for plant in self._faults)
-        templates = templates_in(text_of(parse(mail.raw))) if is_read else frozenset()
+        templates = templates_in(text_of(parse(mail.raw)), self._world.rewordings) if is_read else frozenset()
         return self._world.letter(mail.from_address, seed, templates)
 
     def _planted(self, letter: Letter) -> Rejected | Withheld | None:

@@ -231,7 +231,7 @@ class Plant(BaseModel):
         host: the host on the blocklist.
         rate: the share of the mail that reaches the inbox of a seed that is neither easy nor hard; or that is
             answered.
-        template: mail that carries the words of this template alone.
+        template: mail that carries the words of this template alone, or the new words of this change of it.
         beside: whose the good signature beside the bad one is: the ``provider``'s (what is
             meant where nothing is said), or the domain's ``own``.
         weeks_ago: when it began, counted back from the world's first start.

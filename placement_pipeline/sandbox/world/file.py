@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from placement_pipeline.domain.words import ProviderFamily, ProviderGroup, Route, SyncMode
 from placement_pipeline.sandbox.world.faults import EVERYONE, FACTS, REPS, Fault, Letter, Plant
-from placement_pipeline.sandbox.world.templates import TEMPLATE_ID
+from placement_pipeline.sandbox.world.templates import TEMPLATE_ID, Rewording, template_html
 
 Host = Literal["google", "microsoft", "imap"]
 BlocklistName = Literal["dbl", "surbl", "uribl", "zen"]
@@ -300,6 +300,30 @@ class Holiday(_Section):
     factor: float = Field(default=0.4, ge=0, le=1)
 
 
+class WorldChange(_Section):
+    """What somebody does in the middle of a month: other words in the template, or another signature.
+
+    Attributes:
+        name: by which it is asked for, and which a fault on mail may name as its ``template``.
+        template: new words by the old ones, one phrase each.
+        signature_of: the sending address whose signature's link is to lead elsewhere.
+        host: where to.
+        after_seconds: when it happens by itself, counted from the world's first start; without it, when asked for.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    template: dict[str, str] = {}
+    signature_of: str | None = Field(default=None, pattern=_ADDRESS)
+    host: str | None = Field(default=None, pattern=_NAME)
+    after_seconds: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if bool(self.template) == (self.signature_of is not None) or (self.signature_of is None) != (self.host is None):
+            raise ValueError(f"change {self.name}: give it a template, or signature_of and host")
+        return self
+
+
 class Chance(_Section):
     """What the fault ``inbox_rate``, replies and follow-ups are drawn from.
 
@@ -325,6 +349,7 @@ class World(_Section):
     wire: Wire = Wire()
     chance: Chance = Chance()
     holidays: tuple[Holiday, ...] = ()
+    changes: tuple[WorldChange, ...] = ()
     faults: tuple[Plant, ...] = ()
 
     @cached_property
@@ -363,6 +388,11 @@ class World(_Section):
                 return seed
         raise KeyError(seed_id)
 
+    @cached_property
+    def rewordings(self) -> dict[str, Rewording]:
+        """What changes make of the template's words, by their names, in the order of the file."""
+        return {change.name: change.template for change in self.changes if change.template}
+
     def letter(self, sender: str, seed: WorldSeed, templates: frozenset[str] = frozenset()) -> Letter:
         """A message from an address to a seed, as plants on mail see it."""
         return Letter(sender, self.is_control(sender), seed.id, seed.group, templates)
@@ -378,6 +408,7 @@ class World(_Section):
             ("reps", [str(rep.id) for rep in self.reps]),
             ("users", [str(user.id) for user in (*self.reps, *self.crm.users)]),
             ("seeds", [seed.id for seed in self.seeds]),
+            ("changes", [change.name for change in self.changes]),
             ("holidays", [f"week {holiday.weeks_ago}" for holiday in self.holidays]),
             ("addresses", [m.address for m in self.mailboxes] + [seed.address for seed in self.seeds]),
         ):
@@ -398,6 +429,19 @@ class World(_Section):
         for mailbox in self.mailboxes:
             if self.domain_of(mailbox.address).hosted_at != self.domain_of(mailbox.login).hosted_at:
                 raise ValueError(f"mailbox {mailbox.address}: its account lives at another provider")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_have_a_subject(self) -> Self:
+        senders = {mailbox.address for mailbox in self.mailboxes} | ({self.control.address} if self.control else set())
+        words = template_html()
+        for change in self.changes:
+            if change.signature_of is not None and change.signature_of not in senders:
+                raise ValueError(f"change {change.name}: the world has no mailbox {change.signature_of}")
+            for old, new in change.template.items():
+                if not old or old not in words or not new.strip():
+                    raise ValueError(f"change {change.name}: the template does not say {old!r}, or would say nothing")
+                words = words.replace(old, new)
         return self
 
     @model_validator(mode="after")
@@ -435,8 +479,8 @@ class World(_Section):
             return f"the world has no seed {plant.seed}"
         if plant.group is not None and all(seed.group is not plant.group for seed in self.seeds):
             return f"the world has no seed of the group {plant.group}"
-        if plant.template is not None and plant.template != TEMPLATE_ID:
-            return f"the world has no template {plant.template}; its one is {TEMPLATE_ID}"
+        if plant.template is not None and plant.template not in (TEMPLATE_ID, *self.rewordings):
+            return f"the world has no template {plant.template}; name {TEMPLATE_ID}, or a change of it"
         if plant.fault is Fault.QUARANTINED and seeds[str(plant.seed)].family not in _TENANTS:
             return f"seed {plant.seed} lives in no tenant that holds a quarantine"
         if plant.fault in _OF_REPS and self.is_control(plant.on):

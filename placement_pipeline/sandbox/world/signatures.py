@@ -4,16 +4,17 @@ import base64
 import random
 import struct
 import zlib
+from collections.abc import Iterable
 
 from placement_pipeline.sandbox.world.faults import Fault, Faults
-from placement_pipeline.sandbox.world.file import World
+from placement_pipeline.sandbox.world.file import World, WorldChange
 
 # 100 by 60 random pixels do not compress: 18 kB, as much as a logo banner, from no file.
 _WIDTH, _HEIGHT = 100, 60
 
 
-def signature_html(world: World, faults: Faults, address: str) -> str:
-    """The signature of a sending address (a rep's or the control's)."""
+def signature_html(world: World, faults: Faults, address: str, changes: Iterable[WorldChange] = ()) -> str:
+    """The signature of a sending address (a rep's or the control's), after these changes of the world."""
     rep = world.rep_of(address)
     name, title = (rep.name, rep.job_title) if rep else (world.control.name if world.control else "", "")
     domain = address.rpartition("@")[2]
@@ -21,6 +22,9 @@ def signature_html(world: World, faults: Faults, address: str) -> str:
         picture = base64.b64encode(_banner()).decode()
         return f'<p><img src="data:image/png;base64,{picture}" width="600" height="360" alt="{name}"></p>\n'
     link = f"https://www.{domain}/"
+    for change in changes:
+        if change.signature_of == address:
+            link = f"https://{change.host}/"
     for plant in faults:
         if plant.fault is Fault.LISTED_TRACKING_DOMAIN and plant.on == address:
             link = f"https://{plant.host}/c/8f2a61"

@@ -3,7 +3,8 @@
 Derived from the world file and the fault catalogue alone, by rules written here by hand,
 never from what the receiving filters did: so it can say that they are wrong. What is
 drawn by chance is drawn as it is for the receivers; the truth is that of the first message
-to each seed. Faults of DNS and the listings in ``names`` are not reckoned with.
+to each seed, before any of the world's changes. Faults of DNS and the listings in ``names``
+are not reckoned with.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -179,7 +179,9 @@ class Zones:
             yield from _publish_seed_domain(name, seed)
         aliases = {_normal(name): _normal(target) for name, target in self._world.names.aliases.items()}
         addresses = {_normal(name): address for name, address in self._world.names.addresses.items()}
-        hosts = {self._world.crm.tracking_host} | {plant.host for plant in self._world.faults if plant.host}
+        hosts = {self._world.crm.tracking_host}
+        hosts |= {plant.host for plant in self._world.faults if plant.host}
+        hosts |= {change.host for change in self._world.changes if change.host}
         addresses = {_normal(host): _WEB for host in sorted(hosts) if _normal(host) not in aliases} | addresses
         for name, target in aliases.items():
             yield ZoneRecord(name, "CNAME", f"{target}.")

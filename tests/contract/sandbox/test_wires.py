@@ -22,7 +22,7 @@ from google.oauth2.service_account import Credentials
 
 from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.sandbox.server import Sandbox
-from placement_pipeline.sandbox.world.file import load_world
+from placement_pipeline.sandbox.world.file import WorldChange, load_world
 from placement_pipeline.settings import Settings, load_settings
 from tests.tokens import token_of
 
@@ -607,6 +607,27 @@ def test_a_fix_changes_the_files_an_administrator_keeps(sandbox: Sandbox, settin
     assert "data:image/png" not in signature.read_text()
     again = {"subject": "carla.rossi@acme.example", "fault": "image_heavy_signature"}
     assert httpx.post(f"{sandbox.endpoints.control}/_sandbox/fix", json=again).status_code == 404
+
+
+def test_a_change_changes_the_files_of_the_team_once(tmp_path: Path) -> None:
+    changes = (
+        WorldChange(name="third-warehouse", template={"a second warehouse": "a third warehouse"}),
+        WorldChange(name="new-links", signature_of=GOOGLE_REP, host="go.acme-links.example"),
+    )
+    world = load_world(None).model_copy(update={"changes": changes})
+    with Sandbox.run_in_thread(world, tmp_path / "state") as changing:
+        folder = changing.write_configuration(tmp_path / "configuration").parent
+        files = (
+            folder / "templates" / "first_contact.html",
+            folder / "roster" / "signatures" / f"{GOOGLE_REP.replace('@', '_at_')}.html",
+        )
+        marks = ("a third warehouse", "go.acme-links.example")
+        for done, change in enumerate(changes):
+            assert [mark in file.read_text() for mark, file in zip(marks, files, strict=True)] == [done > 0, False]
+            assert control(changing, "change", name=change.name) == {"changed": change.name}
+        assert all(mark in file.read_text() for mark, file in zip(marks, files, strict=True))
+        again = httpx.post(f"{changing.endpoints.control}/_sandbox/change", json={"name": "new-links"})
+    assert (again.status_code, "there is none" in again.json()["error"]) == (404, True)
 
 
 def test_a_restart_keeps_addresses_grants_and_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

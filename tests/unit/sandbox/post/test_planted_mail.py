@@ -135,8 +135,8 @@ async def test_a_template_that_is_spam_is_so_for_everybody_who_sends_it_and_in_n
 
 
 def test_a_template_is_known_by_its_longest_passage() -> None:
-    assert templates_in(text_of(parse(carrying_mail(ANNA, "nora@seed.example")))) == {"first-contact"}
-    assert templates_in("We help operations teams keep one view of stock.") == frozenset()
+    assert templates_in(text_of(parse(carrying_mail(ANNA, "nora@seed.example"))), {}) == {"first-contact"}
+    assert templates_in("We help operations teams keep one view of stock.", {}) == frozenset()
 
 
 async def test_a_body_changed_on_its_way_breaks_the_signature_and_dmarc_where_spf_does_not_hold_it(

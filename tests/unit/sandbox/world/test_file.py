@@ -102,6 +102,10 @@ def with_domain(**values: Any) -> dict[str, Any]:
     return {**smallest_world(), "domains": [{"name": "acme.example", "hosted_at": "google", **values}]}
 
 
+def with_changes(*changes: dict[str, Any]) -> dict[str, Any]:
+    return {**smallest_world(), "changes": list(changes)}
+
+
 def with_past(**values: Any) -> dict[str, Any]:
     (rep,) = smallest_world()["reps"]
     return {**smallest_world(), "reps": [{**rep, "mailboxes": [{"address": "ann@acme.example", "past": values}]}]}
@@ -171,6 +175,17 @@ def test_a_fault_may_be_on_the_control_mailbox_on_a_domain_on_all_reps_or_on_eve
             "ann@acme.example has no past with a reply_rate",
         ),
         (with_past(follow_up_rate=0.2), "reps.0.mailboxes.0.past: follow_up_rate shows in headers alone"),
+        (with_changes({"name": "new"}), "changes.0: change new: give it a template, or signature_of and host"),
+        (with_changes({"name": "new", "signature_of": "ann@acme.example"}), "give it a template, or signature_of"),
+        (
+            with_changes({"name": "new", "signature_of": "bob@acme.example", "host": "go.example"}),
+            "change new: the world has no mailbox bob@acme.example",
+        ),
+        (
+            with_changes({"name": "new", "template": {"a secnd warehouse": "a shop"}}),
+            "change new: the template does not say 'a secnd warehouse'",
+        ),
+        (with_changes(*[{"name": "new", "template": {"stock": "goods"}}] * 2), "changes: new stands there twice"),
         (with_past(reply_rate=7), "past.reply_rate: Input should be less than or equal to 1"),
         (
             {**smallest_world(), "holidays": [{"weeks_ago": 2}, {"weeks_ago": 2, "factor": 0.5}]},
