@@ -25,6 +25,7 @@ from placement_pipeline.sandbox.world.zones import organizational_domain
 _SEVERITY = ("inbox", "promotions", "spam", "quarantined", "missing", "bounced", "not_sent")
 _FLAGGED_GROUPS = ("gmail", "microsoft365")
 _FLAGGED_BELOW = 0.8
+_COMMON_SHARE, _TELLING_COUNT = 0.75, 5
 _OF_THE_ACCOUNT = (Fault.COLD_MAILBOX, Fault.TOKEN_REVOKED)
 _SEED_STATES = {Fault.BROKEN_SEED: "seed_broken", Fault.SEED_FULL: "seed_broken", Fault.USER_RULE: "moved_by_rule"}
 _STRICT = 0.4
@@ -36,8 +37,9 @@ def describe(world: World) -> dict[str, Any]:
 
     Returns:
         ``mailboxes`` (one per sending address, the control too: rep, account, route, faults,
-        expected placement by provider group and the groups that must be flagged, both without
-        what is wrong with single seeds or messages, planted rates of the inbox by group, the
+        expected placement by provider group without what is wrong with single seeds or messages,
+        the groups that must be flagged, for which its own single messages count and what a seed
+        does to everybody's does not, planted rates of the inbox by group, the
         placement of the first message to each seed with all of it, cause codes, codes of the
         audits' findings; of a past with replies the weeks, counted back from the world's start:
         first touches, and how many of them had been answered within seven days), ``seeds``
@@ -72,7 +74,13 @@ def _describe_mailbox(world: World, mailbox: Mailbox, rep: str | None) -> dict[s
     sender = _Sender(world, mailbox, Faults(plants))
     groups = list(dict.fromkeys(seed.group for seed in world.seeds))
     lands = {group: [sender.lands(seed) for seed in world.seeds if seed.group is group] for group in groups}
-    flagged = [group for group in _FLAGGED_GROUPS if group in lands and _misses(lands[ProviderGroup(group)])]
+    single = [one for one in world.faults if _is_of_single_messages(one) and not _is_common(world, one.seed)]
+    with_single = _Sender(world, mailbox, Faults((*plants, *single)))
+    flagged = [
+        group
+        for group in _FLAGGED_GROUPS
+        if group in lands and _misses([with_single.lands(seed) for seed in world.seeds if seed.group == group])
+    ]
     causes = [plant.fault for plant in plants if sender.shows(plant) and (flagged or plant.fault is Fault.SMART_BCC)]
     everything = _Sender(world, mailbox, Faults(world.faults))
     return {
@@ -139,6 +147,15 @@ def _concerns(world: World, plant: Plant, mailbox: Mailbox, domain: Domain) -> b
 
 def _is_of_single_messages(plant: Plant) -> bool:
     return FACTS[plant.fault].subject == "mail" and plant.seed is not None
+
+
+def _is_common(world: World, seed_id: str | None) -> bool:
+    """Whether the single messages that faults are on at a seed are nearly everybody's: that is trouble of the seed."""
+    at_seed = [plant for plant in world.faults if _is_of_single_messages(plant) and plant.seed == seed_id]
+    if any(plant.on in (EVERYONE, REPS) for plant in at_seed):
+        return True
+    struck = sum(any(plant.is_on(mailbox.address, False) for plant in at_seed) for mailbox in world.mailboxes)
+    return len(world.mailboxes) >= _TELLING_COUNT and struck >= _COMMON_SHARE * len(world.mailboxes)
 
 
 def _envelope_domain(world: World, mailbox: Mailbox) -> str:

@@ -189,6 +189,30 @@ def test_a_domain_that_is_not_signed_harms_where_spf_does_not_vouch_for_it(
     assert told["findings"] == ["dkim_key_missing", "dkim_provider_default"]
 
 
+@pytest.mark.parametrize(
+    ("on", "flagged"), [("rep@acme.example", ["gmail"]), ("acme.example", ["gmail"]), ("everyone", []), ("reps", [])]
+)
+def test_single_messages_of_a_mailbox_flag_it_and_what_a_seed_does_to_everybodys_does_not(
+    on: str, flagged: list[str]
+) -> None:
+    plant = {"fault": "silently_dropped", "on": on, "seed": "gm-1"}
+    told = truth.describe(small_world([plant]))["mailboxes"]
+    assert (told["rep@acme.example"]["flagged"], told["rep@other.example"]["flagged"]) == (flagged, [])
+    assert set(told["rep@acme.example"]["expected"].values()) == {"inbox"}
+    assert told["rep@acme.example"]["placements"]["gm-1"] == "missing"
+
+
+@pytest.mark.parametrize(("struck", "flagged"), [(3, ["gmail"]), (4, [])])
+def test_what_is_on_nearly_everybodys_mail_at_a_seed_is_the_seeds(struck: int, flagged: list[str]) -> None:
+    addresses = [f"rep{number}@acme.example" for number in range(5)]
+    plants = [{"fault": "silently_dropped", "on": address, "seed": "gm-1"} for address in addresses[:struck]]
+    data = small_world(()).model_dump(mode="json")
+    data |= {"faults": plants, "reps": [{**data["reps"][0], "mailboxes": [{"address": one} for one in addresses]}]}
+    told = truth.describe(World.model_validate(data))["mailboxes"]
+    assert told[addresses[0]]["flagged"] == flagged
+    assert told[addresses[-1]]["flagged"] == []
+
+
 def small_world(plants: Sequence[Mapping[str, Any]]) -> World:
     """A rep whom the CRM sends for, with an alias at another domain."""
     mailboxes = [
