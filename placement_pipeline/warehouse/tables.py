@@ -558,7 +558,7 @@ seed_suspicions = Table(
     Column(
         "p_value",
         Float,
-        comment="The chance of that, by what they do at the group's other seed mailboxes; null where they are too few.",
+        comment="The chance of that, by what they do at the group's other ones; null where they are too few.",
     ),
     Column("is_suspect", Boolean, nullable=False, comment="Whether its probes are void."),
     Column("judged_at", Moment, nullable=False),
