@@ -86,6 +86,7 @@ class Sandbox:
         self.office = PostOffice.open(self._world, self._state)
         self.faults = WireFaults(self._world.wire)
         context, ca_bundle = _tls(self._state)
+        api_context = context if self._world.wire.is_tls else None
         store = self.office.store
         self._key = _service_account_key(self._state)
         await self.office.start()
@@ -94,9 +95,9 @@ class Sandbox:
         tokens = GoogleTokens(store, self._key)
         google = GoogleServer(self.office, tokens, self.faults).app
         ImapTokens(store).add_routes(google)
-        await self._serve("google", google)
+        await self._serve("google", google, api_context)
         self.graph = GraphServer(self.office, self.faults)
-        await self._serve("graph", self.graph.app)
+        await self._serve("graph", self.graph.app, api_context)
         self.app_certificate = self._state / "microsoft_app.pem"
         self.microsoft = MicrosoftTokens(store, self.faults, open_certificate(self.app_certificate))
         await self._serve("authority", self.microsoft.app, context)
@@ -197,6 +198,8 @@ class Sandbox:
 
     def _endpoints(self, ca_bundle: Path) -> SandboxEndpoints:
         url = {service: f"http://{_HOST}:{port}" for service, port in self._ports.items()}
+        if self._world.wire.is_tls:
+            url |= {service: f"https://{_HOST}:{self._ports[service]}" for service in ("google", "graph")}
         return SandboxEndpoints(
             gmail_api=url["google"],
             google_token=f"{url['google']}/token",

@@ -93,11 +93,34 @@ def middleware(faults: WireFaults, error: ErrorShape) -> Callable[..., Awaitable
         if rule.behaviour == "drop_before":
             return _hang_up(request)
         response = await _finished(handler, request)
-        if rule.behaviour == "half_answer":
-            return await _half_of(response, request)
+        match rule.behaviour:
+            case "half_answer":
+                return await _half_of(response, request)
+            case "break_tls":
+                return await _broken_off(response, request)
+            case "late":
+                await asyncio.sleep(rule.late_seconds)
+                return response
         return _hang_up(request)
 
     return apply
+
+
+def break_tls(transport: asyncio.BaseTransport) -> None:
+    """Send bytes that are no TLS below the encryption, and close: who reads on cannot decrypt them.
+
+    Raises:
+        TypeError: the connection is not on TLS.
+    """
+    if transport.get_extra_info("ssl_object") is None:
+        raise TypeError("the connection is in the clear: there is no TLS to break")
+    with transport.get_extra_info("socket").dup() as line:
+        line.send(_NO_TLS)
+    transport.close()
+
+
+#: A record of application data, by its header, whose content no key has encrypted.
+_NO_TLS = b"\x17\x03\x03\x00\x20" + 32 * b"?"
 
 
 def operation_of(request: web.Request) -> str:
@@ -122,11 +145,24 @@ def _hang_up(request: web.Request) -> web.Response:
 
 
 async def _half_of(response: web.Response, request: web.Request) -> web.StreamResponse:
+    broken = await _begun(response, request)
+    if request.transport is not None:
+        request.transport.close()
+    return broken
+
+
+async def _broken_off(response: web.Response, request: web.Request) -> web.StreamResponse:
+    broken = await _begun(response, request)
+    if request.transport is not None:
+        break_tls(request.transport)
+    return broken
+
+
+async def _begun(response: web.Response, request: web.Request) -> web.StreamResponse:
+    """The answer's header and half of its body, sent."""
     body = response.body if isinstance(response.body, bytes) else b""
     broken = web.StreamResponse(status=response.status, headers={"Content-Type": "application/json"})
     broken.content_length = max(len(body), 2)
     await broken.prepare(request)
     await broken.write(body[: len(body) // 2])
-    if request.transport is not None:
-        request.transport.close()
     return broken

@@ -14,13 +14,17 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
     "500": {"behaviour": "status", "status": 500},
     "503": {"behaviour": "status", "status": 503},
     "expired_token": {"behaviour": "status", "status": 401},
+    "broken_tls": {"behaviour": "break_tls"},
+    "late": {"behaviour": "late", "late_seconds": 1.5},
 }
+"""What is late is so by more than a look-up waits for a call and a message (``conftest``: 1.1 s)."""
 
 SENDS = {
     ANNA: ("google.token", "gmail.messages.send"),
     MIA: ("microsoft.discovery", "microsoft.token", "graph.messages.create", "graph.messages.send"),
 }
 TOKEN_ENDPOINTS = ("google.token", "microsoft.token")
+LATE = (*TOKEN_ENDPOINTS, "gmail.messages.send", "graph.messages.send")
 LOOK_UPS = {
     ANNA: ("gmail.messages.send", ("gmail.messages.list", "gmail.messages.get")),
     MIA: ("graph.messages.send", ("graph.messages.get",)),
@@ -33,5 +37,13 @@ SWEEPS = (
 
 
 def steps_that_meet(steps: Sequence[str], fault: str) -> list[str]:
-    """The steps that can meet a fault: a token endpoint that answers 401 refuses the grant, which is another matter."""
-    return [step for step in steps if fault != "expired_token" or step not in TOKEN_ENDPOINTS]
+    """The steps that can meet a fault.
+
+    A token endpoint that answers 401 refuses the grant, which is another matter. What is late is read again at once,
+    as what does not come is, and is waited for where it is a token or a send.
+    """
+    if fault == "expired_token":
+        return [step for step in steps if step not in TOKEN_ENDPOINTS]
+    if fault == "late":
+        return [step for step in steps if step in LATE]
+    return list(steps)

@@ -4,6 +4,7 @@ pymap speaks IMAP; here are its listener, its settings and its sign-ins. What a 
 shows is in ``folders``.
 """
 
+import asyncio
 import socket
 import ssl
 from argparse import Namespace
@@ -36,7 +37,7 @@ from pysasl.hashing import Cleartext
 from placement_pipeline.sandbox.imap.folders import FolderTree, Message
 from placement_pipeline.sandbox.imap.tokens import TokenMechanism
 from placement_pipeline.sandbox.post.mailstore import Account, MailStore, StoredMessage
-from placement_pipeline.sandbox.wire_faults import WireFaults
+from placement_pipeline.sandbox.wire_faults import WireFaults, break_tls
 from placement_pipeline.sandbox.world.file import WorldSeed
 
 
@@ -139,13 +140,14 @@ class _Line:
     def __init__(self, writer: StreamWriter) -> None:
         self._writer = writer
         self._held: bytearray | None = None
+        self._is_garbled = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._writer, name)
 
-    def cut(self) -> None:
-        """Send half of the next answer, and close."""
-        self._held = bytearray()
+    def cut(self, *, is_garbled: bool = False) -> None:
+        """Send half of the next answer, and close; ``is_garbled`` has it end with what is no TLS."""
+        self._held, self._is_garbled = bytearray(), is_garbled
 
     def drop(self) -> None:
         """Close without another word."""
@@ -160,6 +162,8 @@ class _Line:
     async def drain(self) -> None:
         if self._held is not None:
             self._writer.write(bytes(self._held[: len(self._held) // 2]))
+            if self._is_garbled:
+                break_tls(self._writer.transport)
             self._writer.close()
         await self._writer.drain()
 
@@ -222,8 +226,10 @@ async def _suffer(faults: WireFaults, operation: str) -> None:
             raise TemporaryFailure("Too many connections.")
         case "status":
             raise NotAllowedError
-        case "half_answer":
-            _line.get().cut()
+        case "half_answer" | "break_tls":
+            _line.get().cut(is_garbled=rule.behaviour == "break_tls")
+        case "late":
+            await asyncio.sleep(rule.late_seconds)
         case _:
             _line.get().drop()
             raise ConnectionResetError(operation)

@@ -260,16 +260,19 @@ class WireRule(_Section):
     Attributes:
         operation: what it applies to, for example ``gmail.messages.send``; ``*`` for all.
         behaviour: answer with a status; drop before reading; do the work and drop without
-            an answer; or send half an answer.
+            an answer; send half an answer; send half of one and then what is no TLS (where the
+            wire is on TLS); or do the work at once and answer late.
         status: the HTTP status, for ``status``.
+        late_seconds: how late, for ``late``.
         retry_after_seconds: sent along with it, where given.
         count: how many calls; None without end.
         probability: of each call, drawn from the wire's own seed.
     """
 
     operation: str = "*"
-    behaviour: Literal["status", "drop_before", "drop_after", "half_answer"] = "status"
+    behaviour: Literal["status", "drop_before", "drop_after", "half_answer", "break_tls", "late"] = "status"
     status: int = Field(default=503, ge=400, le=599)
+    late_seconds: float = Field(default=1.0, gt=0)
     retry_after_seconds: float | None = Field(default=None, ge=0)
     count: int | None = Field(default=None, ge=1)
     probability: float = Field(default=1.0, gt=0, le=1)
@@ -280,8 +283,10 @@ class Wire(_Section):
 
     Attributes:
         gmail_index_seconds: how long Gmail's search does not know a message that has come.
+        is_tls: Google's APIs and Graph are on TLS, as the real ones are; Microsoft's authority and IMAP always are.
     """
 
+    is_tls: bool = False
     latency_ms: float = Field(default=0, ge=0)
     gmail_index_seconds: float = Field(default=0, ge=0)
     random_seed: int = 1
