@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -93,6 +93,7 @@ class _LimitedClient(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         most_bytes = request.extensions.get(_MOST_BYTES, MOST_ANSWER_BYTES)
+        request.extensions = {**request.extensions, "trace": _Handshake()}
         async with asyncio.timeout(self._longest_call_seconds):
             response = await super().send(request, **{**options, "stream": True})
             try:
@@ -106,6 +107,23 @@ class _LimitedClient(httpx.AsyncClient):
         # What it said of its packing holds no more.
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _PACKING]
         return httpx.Response(response.status_code, headers=headers, content=bytes(content), request=request)
+
+
+class _Handshake:
+    """Closes a connection whose TLS is not agreed on in the end; for httpcore's ``trace``.
+
+    httpcore does that itself but for a call that is cancelled meanwhile: such a socket would be open for as long as
+    the run, and a provider that fails ten calls at once leaves nine of them.
+    """
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    async def __call__(self, event: str, about: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self._connection = about["return_value"]
+        elif event == "connection.start_tls.failed" and self._connection is not None:
+            await self._connection.aclose()
 
 
 _MOST_BYTES = "most_bytes"
