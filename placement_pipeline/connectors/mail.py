@@ -209,7 +209,8 @@ class SeenMessage:
     """One of our own probes in a seed mailbox: met for the first time, or lying elsewhere than before.
 
     Only the first two fields are set for a message that was known before. ``raw`` is None for
-    one of more than ``MAX_PROBE_BYTES``: where it lies counts, and nothing else is said of it.
+    one of more than ``MAX_PROBE_BYTES``: where it lies counts, and what its ``header`` says of who sent it, as far
+    as the provider tells it.
     """
 
     provider_message_id: str
@@ -220,6 +221,7 @@ class SeenMessage:
     subject: str | None = None
     internet_message_id: str | None = None
     raw: bytes | None = None
+    header: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

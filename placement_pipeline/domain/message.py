@@ -5,7 +5,7 @@ belongs to ``auth`` and ``content``. Nothing here raises for what a message cont
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -18,7 +18,9 @@ from placement_pipeline.domain.names import is_dns_name, normalize_domain
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 """Larger messages are not judged; a probe has some kilobytes."""
 
-_HEADER_BYTES = 512 * 1024
+MAX_HEADER_BYTES = 512 * 1024
+"""What is read of a header."""
+
 _FIELD_CHARS = 64 * 1024
 _DATE_CHARS = 80
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]{1,200}")
@@ -49,7 +51,7 @@ def read_header(raw: bytes) -> tuple[HeaderField, ...]:
     """
     fields: list[tuple[str, list[str]]] = []
     is_in_field = False
-    text = raw[:_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").decode("latin-1")
+    text = raw[:MAX_HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").decode("latin-1")
     for line in text.split("\n"):
         line = line.rstrip("\r")
         if not line:
@@ -63,6 +65,12 @@ def read_header(raw: bytes) -> tuple[HeaderField, ...]:
         if is_in_field:
             fields.append((name.rstrip().lower(), [value.strip()]))
     return tuple(HeaderField(name, " ".join(part for part in parts if part)[:_FIELD_CHARS]) for name, parts in fields)
+
+
+def write_header(fields: Iterable[Mapping[str, str]]) -> bytes:
+    """The header of a message whose fields a provider tells by name and value, as ``read_header`` reads it."""
+    lines = (" ".join(f"{field['name']}: {field['value']}".split()) + "\r\n" for field in fields)
+    return "".join(lines).encode("utf-8", "replace")
 
 
 def from_domain(fields: tuple[HeaderField, ...]) -> str | None:

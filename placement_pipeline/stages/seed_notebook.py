@@ -116,20 +116,21 @@ class TableNotebook(SeedNotebook):
 
     def _is_believed(self, message: SeenMessage, match: Match, provider: MailProvider) -> bool:
         """Whether who is named in From sent it, as far as the receiver tells; what came without its header stays."""
-        if not message.raw:
+        fields = read_header(message.raw or message.header or b"")
+        if not fields:
             return match.found_by is not FoundBy.SENDER_AND_SEED
-        return is_believed(match.found_by, judge_standing(read_header(message.raw), self._seed.family, provider))
+        return is_believed(match.found_by, judge_standing(fields, self._seed.family, provider))
 
     def _row(self, message: SeenMessage, match: Match, sync_mode: SyncMode) -> NewMessage:
-        fields = read_header(message.raw or b"")
-        verdict = read_verdict(fields, self._seed.family) if message.raw else None
+        fields = read_header(message.raw or message.header or b"")
+        verdict = read_verdict(fields, self._seed.family) if fields else None
         return NewMessage(
             message_id=message.provider_message_id,
             test_id=match.test_id,
             received_at=self._received_at(message),
             internet_message_id=message.internet_message_id,
             found_by=match.found_by,
-            sent_via=read_sent_via(fields, sync_mode) if message.raw else None,
+            sent_via=read_sent_via(fields, sync_mode) if fields else None,
             is_filter_bypassed=bool(verdict and verdict.bypass),
             is_moved_by_rule=bool(verdict and verdict.user_rule),
             location=asdict(message.location),

@@ -207,6 +207,38 @@ def test_a_probe_met_after_its_test_was_closed_is_delayed_only_if_it_came_late(
     assert collect(engine, mailbox, AGES[1])[f"placement_{expected}"] == 0, "told once"
 
 
+RESULTS = (
+    "Received: from x by y.mail.protection.outlook.com; d\r\n"
+    "Authentication-Results: spf={0}; dkim={0} header.d=sales.example;dmarc={0} header.from=sales.example\r\n"
+)
+
+
+class TooLarge(Mailbox):
+    """A seed that holds a message too large to be a probe, with its token: its header alone is told."""
+
+    result = "pass"
+
+    async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
+        header = f"{RESULTS.format(self.result)}From: anna@sales.example\r\n".encode()
+        place = Location(folder="junkemail")
+        notebook.keep([SeenMessage("m-1", place, NOW, self._token, "anna@sales.example", header=header)])
+        return SweepReading({}, 1)
+
+
+@pytest.mark.parametrize(("result", "found_count"), [("pass", 1), ("fail", 0)])
+def test_a_forged_token_in_a_message_too_large_to_be_read_is_no_probe(
+    engine: Engine, result: str, found_count: int
+) -> None:
+    mailbox = TooLarge(send_a_probe(engine), "")
+    mailbox.result = result
+
+    counts = collect(engine, mailbox, AGES[0])
+
+    assert counts["doubted"] == 1 - found_count
+    with engine.connect() as connection:
+        assert len(connection.execute(select(tables.seed_messages)).all()) == found_count
+
+
 class Poisoned(Mailbox):
     """A seed that holds a mail on which its reader breaks."""
 

@@ -26,13 +26,12 @@ from placement_pipeline.connectors.mail import (
 )
 from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.message import read_header
+from placement_pipeline.domain.message import read_header, write_header
 from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 MOST_RAW_BYTES = MAX_PROBE_BYTES * 4 // 3 + 16 * 1024
 """A message of the largest size in base64, with what Gmail writes around it."""
 
-_ENVELOPE_HEADERS = [TOKEN_HEADER, "From", "Subject", "Message-ID"]
 _GETS_AT_ONCE = 10
 _KEPT_AT_ONCE = 50
 
@@ -124,14 +123,12 @@ class GmailSeedReader:
                 return await self._wire.read(request, MOST_RAW_BYTES)
             except http.TooLargeError:
                 # Its size could be asked first, for as many units as the message itself.
-                head = self._wire.messages.get(
-                    userId="me", id=message_id, format="metadata", metadataHeaders=_ENVELOPE_HEADERS
-                )
+                head = self._wire.messages.get(userId="me", id=message_id, format="metadata")
             except NotThereError:
                 return None
             try:
                 return await self._wire.read(head, MOST_RAW_BYTES)
-            except NotThereError:
+            except (NotThereError, http.TooLargeError):  # of a header that is larger than any probe nothing can be told
                 return None
 
     async def _read_history(self, cursor: Cursor | None) -> "_History":
@@ -252,6 +249,7 @@ def _seen(message: Mapping[str, Any]) -> SeenMessage:
         subject=read_subject(headers.get("subject")),
         internet_message_id=headers.get("message-id"),
         raw=raw,
+        header=write_header(message["payload"]["headers"]) if raw is None else None,
     )
 
 

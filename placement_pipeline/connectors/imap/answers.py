@@ -20,7 +20,7 @@ _QUOTED = rb'"(?:[^"\\]|\\.)*"'
 _LISTED = re.compile(rb'\((?P<flags>[^)]*)\) (?P<delimiter>NIL|"\\?.") (?P<name>' + _QUOTED + rb"|.*?)(?: \(.*\))?")
 _STATED = re.compile(rb"(?P<name>" + _QUOTED + rb"|.*?) ?\((?P<values>[^()]*)\) ?")
 _UNQUOTE = re.compile(rb"\\(.)")
-_CONTENT = re.compile(rb"BODY\[[^\]]*\] (?:NIL|" + _QUOTED + rb")")
+_CONTENT = re.compile(rb"BODY\[[^\]]*\](?:<\d+>)? (?:NIL|" + _QUOTED + rb")")
 _SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
 
 

@@ -29,6 +29,7 @@ from placement_pipeline.connectors.imap.answers import (
 )
 from placement_pipeline.connectors.imap.folders import Folder
 from placement_pipeline.connectors.metering import Meter
+from placement_pipeline.domain.message import MAX_HEADER_BYTES
 from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 _ENVELOPE = f"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
@@ -173,6 +174,11 @@ class Connection:
     def bodies(self, uids: Sequence[int]) -> dict[int, bytes]:
         """Whole messages by UID, in one command; without those that have gone meanwhile."""
         return {one.uid: one.content for one in self._fetch(",".join(map(str, uids)), "(UID BODY.PEEK[])")}
+
+    def headers(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """The beginning of messages by UID, as much of the header as is read of any; without those that have gone."""
+        found = self._fetch(",".join(map(str, uids)), f"(UID BODY.PEEK[HEADER]<0.{MAX_HEADER_BYTES}>)")
+        return {one.uid: one.content for one in found}
 
     def _fetch(self, uids: str, parts: str) -> list[Fetched]:
         with self._talking("fetch"):

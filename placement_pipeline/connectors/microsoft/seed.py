@@ -36,6 +36,7 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.connectors.probe_shapes import read_token
 from placement_pipeline.domain import clocks
+from placement_pipeline.domain.message import write_header
 from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 FILTERED_MOST = 5000
@@ -262,6 +263,7 @@ class _Sweep:
             subject=envelope.subject,
             internet_message_id=row.get("internetMessageId"),
             raw=raw,
+            header=write_header(row.get("internetMessageHeaders") or ()) if raw is None else None,
         )
 
     def _folder(self, row: _Row) -> _Folder:

@@ -447,5 +447,7 @@ async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(room: Room
 
     found = room.notes.find(token)
     assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
+    assert found.header is not None
+    assert b"Subject: Large\r\n" in found.header, "who sent it is judged by this"
     assert (found.internet_message_id, "SPAM" in found.location.labels) == ("<large@acme.example>", True)
     assert room.notes.find(probe.token).raw is not None

@@ -533,4 +533,6 @@ async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doo
 
     found = notes.find(token)
     assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
+    assert found.header is not None
+    assert b"Subject: Large\r\n" in found.header, "who sent it is judged by this"
     assert (found.internet_message_id, found.location.folder) == ("<large@acme.example>", "junkemail")
