@@ -4,6 +4,8 @@ None of it exists at a real provider, so it has a server of its own that the pip
 never told of.
 """
 
+import base64
+import binascii
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,6 +24,8 @@ from placement_pipeline.sandbox.world.faults import UnknownFaultError
 from placement_pipeline.sandbox.world.file import Wire
 from placement_pipeline.sandbox.world.truth import describe
 
+_LARGEST_MAIL = 64 * 1024 * 1024
+
 
 class ControlServer:
     """The routes below ``/_sandbox``.
@@ -34,13 +38,15 @@ class ControlServer:
 
     def __init__(self, office: PostOffice, faults: WireFaults, configure: Callable[[Path], Path]) -> None:
         self._office, self._faults, self._configure = office, faults, configure
-        self.app = web.Application(middlewares=[_answer_errors])
+        self.app = web.Application(middlewares=[_answer_errors], client_max_size=_LARGEST_MAIL)
         self.app.router.add_get("/_sandbox/health", self._health)
         self.app.router.add_get("/_sandbox/truth", self._truth)
         self.app.router.add_get("/_sandbox/stats", self._stats)
         self.app.router.add_post("/_sandbox/fix", self._fix)
         self.app.router.add_post("/_sandbox/change", self._change)
         self.app.router.add_post("/_sandbox/crm_send", self._crm_send)
+        self.app.router.add_post("/_sandbox/stranger_send", self._stranger_send)
+        self.app.router.add_get("/_sandbox/mail", self._mail)
         self.app.router.add_post("/_sandbox/wire_fault", self._add_wire_fault)
         self.app.router.add_delete("/_sandbox/wire_fault", self._clear_wire_faults)
         self.app.router.add_post("/_sandbox/revoke", self._revoke)
@@ -87,6 +93,27 @@ class ControlServer:
         )
         return web.json_response({"sent_count": sent_count})
 
+    async def _stranger_send(self, request: web.Request) -> web.Response:
+        """Have a stranger's host hand over mail (``raw``, base64) for each of these accounts."""
+        body = await _body(request, "accounts", "raw", "from")
+        try:
+            raw = base64.b64decode(body["raw"], validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise _BadRequestError("raw: must be base64") from None
+        taken = [
+            await self._office.take_from_stranger(self._account(address), raw, str(body["from"]), body.get("folder"))
+            for address in body["accounts"]
+        ]
+        return web.json_response({"folders": [message.folder if message else None for message in taken]})
+
+    async def _mail(self, request: web.Request) -> web.Response:
+        """What lies in an account, oldest first; each message as base64."""
+        account = self._account(request.query.get("account", ""))
+        messages = self._office.store.messages(account.address)
+        return web.json_response(
+            [{"folder": one.folder, "raw": base64.b64encode(one.raw).decode()} for one in messages]
+        )
+
     async def _add_wire_fault(self, request: web.Request) -> web.Response:
         wire = Wire.model_validate(await _body(request))
         if "latency_ms" in wire.model_fields_set:
@@ -104,7 +131,7 @@ class ControlServer:
     async def _revoke(self, request: web.Request) -> web.Response:
         """Reset an account's password, or, with ``is_revoked`` false, let its grant be good again."""
         body = await _body(request, "account")
-        account = self._account(body)
+        account = self._account(body["account"])
         account.is_revoked = bool(body.get("is_revoked", True))
         return web.json_response({"is_revoked": account.is_revoked})
 
@@ -116,7 +143,7 @@ class ControlServer:
 
     async def _expire_history(self, request: web.Request) -> web.Response:
         """Let an account forget its changes: Gmail's history and Graph's delta links are too old."""
-        self._office.store.forget_changes(self._account(await _body(request, "account")).address)
+        self._office.store.forget_changes(self._account((await _body(request, "account"))["account"]).address)
         return web.json_response({"expired": True})
 
     async def _thin_out(self, request: web.Request) -> web.Response:
@@ -126,8 +153,8 @@ class ControlServer:
             raise _BadRequestError("kept_count: must be a number of messages")
         return web.json_response({"removed_count": self._office.store.thin_out(kept_count)})
 
-    def _account(self, body: dict[str, Any]) -> Account:
-        address = str(body["account"])
+    def _account(self, address: object) -> Account:
+        address = str(address)
         try:
             return self._office.store.accounts[address]
         except KeyError:

@@ -5,11 +5,28 @@ import email.policy
 import html
 import re
 from email.message import EmailMessage
+from typing import Any
+
+_LONGEST_READ = 4000
+
+
+class _Lenient(email.policy.EmailPolicy):
+    """Shows a field that is too long, or too deep, to be read as it stands, as a mail program does."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        if len(value) > _LONGEST_READ or value.count("(") > _LONGEST_READ // 100:
+            return "".join(value.splitlines())
+        return super().header_fetch_parse(name, value)
+
+
+_POLICY = _Lenient()
 
 
 def parse(raw: bytes) -> EmailMessage:
     """The message, parsed leniently."""
-    return email.message_from_bytes(raw, policy=email.policy.default)
+    parsed = email.message_from_bytes(raw, policy=_POLICY)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
 
 
 def text_of_markup(markup: str) -> str:

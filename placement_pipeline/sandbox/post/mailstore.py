@@ -15,6 +15,7 @@ from email.utils import parseaddr
 from typing import Any, Literal
 
 from placement_pipeline.sandbox.post.journal import Entry, Journal
+from placement_pipeline.sandbox.post.message_fields import without_comments
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.past import PastMessage, SentBefore
 
@@ -330,4 +331,4 @@ class MailStore:
 
 
 def _from_address(raw: bytes) -> str:
-    return parseaddr(str(BytesHeaderParser().parsebytes(raw).get("From", "")))[1]
+    return parseaddr(without_comments(str(BytesHeaderParser().parsebytes(raw).get("From", ""))))[1]

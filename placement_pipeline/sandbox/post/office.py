@@ -32,14 +32,15 @@ from placement_pipeline.sandbox.post.message_fields import (
     normalise,
     split_fields,
 )
-from placement_pipeline.sandbox.post.outbound import Outbound, Via
+from placement_pipeline.sandbox.post.outbound import InTransit, Outbound, Via
 from placement_pipeline.sandbox.post.receivers import Delivery, Receivers
 from placement_pipeline.sandbox.world import truth
 from placement_pipeline.sandbox.world.accounts import Account, open_accounts
 from placement_pipeline.sandbox.world.faults import Fault, Faults, Plant, UnknownFaultError
 from placement_pipeline.sandbox.world.file import World, WorldChange, WorldError
 from placement_pipeline.sandbox.world.keys import KeyRing
-from placement_pipeline.sandbox.world.past import derive
+from placement_pipeline.sandbox.world.past import SentBefore, derive
+from placement_pipeline.sandbox.world.provider_networks import Relay
 from placement_pipeline.sandbox.world.signatures import signature_html
 from placement_pipeline.sandbox.world.templates import template_html
 from placement_pipeline.sandbox.world.zones import Zones
@@ -47,6 +48,7 @@ from placement_pipeline.sandbox.world.zones import Zones
 SMART_BCC_DOMAIN = "pipedrivemail.com"
 """Where Pipedrive takes copies in; nothing is carried there, and nothing comes back."""
 
+_STRANGER = Relay("198.51.100.66", "mail.stranger.example")
 _JOURNAL_NAME = "journal.jsonl"
 _TRUTH_NAME = "truth.json"
 
@@ -213,6 +215,31 @@ class PostOffice:
         # A client that hangs up cancels its request; what was taken is delivered all the same.
         await asyncio.shield(self._begin(self._deliver(submission)))
         return sent
+
+    async def take_from_stranger(
+        self, account: Account, raw: bytes, from_address: str, folder: str | None = None
+    ) -> StoredMessage | None:
+        """Take what a host that sends for nobody we know hands over, and have it judged as all mail is.
+
+        Args:
+            account: whom it is for.
+            raw: the message, as hostile as it likes.
+            from_address: what the receiver takes for its From.
+            folder: where it is filed; by default where its receiver files it.
+
+        Returns:
+            As it lies there; None where it was refused at the door.
+        """
+        at = self._clock()
+        history = SentBefore(from_address, at - timedelta(weeks=500), at, weekly_sent=1000)
+        mail = InTransit(
+            secrets.token_hex(8), normalise(raw), from_address, f"someone@{_STRANGER.name}", _STRANGER, history
+        )
+        outcome = await self._receivers.receive(mail, account, at, number=1)
+        if not isinstance(outcome, Delivery):
+            return None
+        filed = (folder, None) if folder else (outcome.folder, outcome.category)
+        return self.store.add(account.address, outcome.raw, *filed)
 
     def fix(self, subject: str, fault: str) -> None:
         """Take a planted fault away, for good.
