@@ -107,11 +107,15 @@ class ControlServer:
         return web.json_response({"folders": [message.folder if message else None for message in taken]})
 
     async def _mail(self, request: web.Request) -> web.Response:
-        """What lies in an account, oldest first; each message as base64."""
+        """What lies in an account and holds these bytes, oldest first; each message as base64."""
         account = self._account(request.query.get("account", ""))
         messages = self._office.store.messages(account.address)
         return web.json_response(
-            [{"folder": one.folder, "raw": base64.b64encode(one.raw).decode()} for one in messages]
+            [
+                {"folder": one.folder, "raw": base64.b64encode(one.raw).decode()}
+                for one in messages
+                if request.query.get("holding", "").encode() in one.raw
+            ]
         )
 
     async def _add_wire_fault(self, request: web.Request) -> web.Response:

@@ -23,7 +23,7 @@ from placement_pipeline.stages.roster import refresh_roster
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import sightings, tables
 from tests.e2e import driver
-from tests.e2e.driver import Clock, Death, Point
+from tests.e2e.driver import Clock, Cut, Death, Point
 from tests.e2e.living_world import WORLDS, LivingWorld, run_world
 
 ANNA = "anna@acme.example"
@@ -96,10 +96,10 @@ class Bench:
         request = Request(scope=Scope.LISTED, listed=listed, request_key=uuid4().hex)
         assert plan_month(self.place, self.place.this_month, request)["opened"] == len(addresses)
 
-    def start(self, death: Death | None = None) -> BaseProcess:
+    def start(self, blow: Death | Cut | None = None) -> BaseProcess:
         """Start a process of the pipeline; its clock is wrong where this bench's was set wrong."""
         ahead = self.clock.ahead or None
-        process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, death, ahead))
+        process = _PROCESSES.Process(target=driver.run_process, args=(self.environment, blow, ahead))
         process.start()
         return process
 

@@ -18,7 +18,7 @@ from itertools import count
 from typing import Any
 
 import stamina
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from placement_pipeline.connectors.google.sender import GmailSender
 from placement_pipeline.connectors.mail import Fence
@@ -67,18 +67,26 @@ class Death:
     number: int
 
 
-def run_process(environment: Mapping[str, str], death: Death | None, ahead: timedelta | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The n-th time that a process comes to a point, the database ends every connection; the process lives on."""
+
+    point: Point
+    number: int
+
+
+def run_process(environment: Mapping[str, str], blow: Death | Cut | None, ahead: timedelta | None) -> None:
     """Go on from the rows until nothing is left to do, or until death.
 
     Args:
         environment: what settings are read from.
-        death: where it dies, if it does.
+        blow: what strikes it, if anything does.
         ahead: how far its clock is ahead of the world's; None for the world's own.
     """
     os.environ.update(environment)
     stamina.set_testing(True, attempts=5, cap=True)
-    if death is not None:
-        _arm(death)
+    if blow is not None:
+        _arm(blow)
     with open_place() as place:
         carry_on(place if ahead is None else replace(place, now=Clock(ahead)))
 
@@ -186,12 +194,26 @@ def states(place: Workplace) -> dict[str, int]:
         return outbox.count_by_state(connection, ids)
 
 
-def _arm(death: Death) -> None:
+def cut_connections() -> None:
+    """What a restarting database does to everyone who is connected."""
+    with open_place() as place, place.engine.begin() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        )
+
+
+def _arm(blow: Death | Cut) -> None:
     arrivals = count(1)
 
     def arrive(point: Point) -> None:
-        if point is death.point and next(arrivals) == death.number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if point is blow.point and next(arrivals) == blow.number:
+            if isinstance(blow, Cut):
+                cut_connections()
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     for sender in (GmailSender, GraphSender):
         setattr(sender, "send", _mortal_send(sender.send, arrive))  # noqa: B010 - mypy forbids the assignment

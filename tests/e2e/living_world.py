@@ -1,11 +1,12 @@
 """A sandbox in a process of its own: it lives on while the pipeline under test dies."""
 
+import base64
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ class LivingWorld:
     def send_sequence(self, mailbox: str, contacts: list[str]) -> None:
         """Let Pipedrive mail these contacts."""
         self._post("crm_send", {"mailbox": mailbox, "contacts": contacts})
+
+    def write_as_stranger(self, accounts: Collection[str], raw: bytes, from_address: str, **more: object) -> None:
+        """Have a stranger's host hand mail over to these accounts; ``folder`` files it by force."""
+        body = {"accounts": [*accounts], "raw": base64.b64encode(raw).decode(), "from": from_address, **more}
+        self._post("stranger_send", body)
+
+    def mail(self, address: str, holding: str) -> list[bytes]:
+        """What lies in an account and holds a word, oldest first."""
+        answer = self.control.get("mail", params={"account": address, "holding": holding}).raise_for_status()
+        return [base64.b64decode(one["raw"]) for one in answer.json()]
 
     def trouble(self, operation: str, behaviour: str, **more: object) -> None:
         """Make trouble on the wire."""
