@@ -49,6 +49,7 @@ class SandboxEndpoints:
     imap_token: str
     imap_host: str
     imap_port: int
+    imap_starttls_port: int
     dns_host: str
     dns_port: int
     ca_bundle: Path

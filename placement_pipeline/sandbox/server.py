@@ -38,7 +38,7 @@ from placement_pipeline.sandbox.wire_faults import WireFaults
 from placement_pipeline.sandbox.world.file import World
 
 _HOST = "127.0.0.1"
-_SERVICES = ("google", "graph", "authority", "pipedrive", "control", "imap", "dns")
+_SERVICES = ("google", "graph", "authority", "pipedrive", "control", "imap", "imap_starttls", "dns")
 
 
 class Sandbox:
@@ -47,8 +47,8 @@ class Sandbox:
     Args:
         world: the file as read.
         state: where the world remembers what happened; made if it is not there.
-        ports: by service (google, graph, authority, pipedrive, control, imap, dns); those
-            that are not given are those of the last start, or free ones.
+        ports: by service (google, graph, authority, pipedrive, control, imap, imap_starttls,
+            dns); those that are not given are those of the last start, or free ones.
 
     Attributes:
         office: the world in motion; valid after ``start``, to be touched in its own loop only.
@@ -106,7 +106,7 @@ class Sandbox:
         self.office.watch(self._rewrite_team_files)
         await self._serve("control", ControlServer(self.office, self.faults, self.write_configuration).app)
         self._imap = ImapServer(store, self.faults, context, self._world.seeds)
-        await self._imap.start(self._bind("imap"))
+        await self._imap.start(self._bind("imap"), self._bind("imap_starttls"))
         (self._state / "ports.json").write_text(json.dumps(self._ports), encoding="utf-8")
         self.endpoints = self._endpoints(ca_bundle)
         return self
@@ -210,6 +210,7 @@ class Sandbox:
             control=url["control"],
             imap_host="localhost",
             imap_port=self._ports["imap"],
+            imap_starttls_port=self._ports["imap_starttls"],
             dns_host=_HOST,
             dns_port=self._ports["dns"],
             ca_bundle=ca_bundle,

@@ -38,7 +38,10 @@ def _plain_endpoints(settings: Settings) -> Iterator[str]:
             yield f"{name}: tokens would go over the network in the clear; write it with https://"
     for seed in settings.seeds:
         if seed.imap_security == "none" and not _is_loopback(seed.imap_host):
-            yield f'seed {seed.id}: the password would go over the network in the clear; set imap_security = "tls"'
+            yield (
+                f"seed {seed.id}: the password would go over the network in the clear; set imap_security = "
+                '"tls" or "starttls"'
+            )
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -25,6 +25,8 @@ class Seed(Section):
     """One seed mailbox.
 
     Attributes:
+        imap_port: 993, or 143 with ``starttls``, where none is named.
+        imap_security: ``tls`` from the first byte, ``starttls``, or ``none`` on a network of one's own.
         imap_user: the login, where it is not the address.
         imap_sign_in: ``password``, which may be an app password, or ``xoauth2``.
         imap_token_url: where a refresh token is exchanged, for ``xoauth2``.
@@ -39,12 +41,19 @@ class Seed(Section):
     contact: Contact
     imap_host: str | None = None
     imap_port: int = 993
-    imap_security: Literal["tls", "none"] = "tls"
+    imap_security: Literal["tls", "starttls", "none"] = "tls"
     imap_user: str | None = None
     imap_sign_in: Literal["password", "xoauth2"] = "password"
     imap_token_url: str | None = None
     delivery_log: Literal["message_trace", "workspace_log"] | None = None
     delivery_log_admin: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _starttls_has_a_port_of_its_own(cls, named: object) -> object:
+        if isinstance(named, dict) and named.get("imap_security") == "starttls":
+            return {"imap_port": 143, **named}
+        return named
 
     @model_validator(mode="after")
     def _regional_needs_a_host(self) -> Self:

@@ -152,6 +152,7 @@ class Access:
             who=who,
             ca_bundle=self._settings.endpoints.ca_bundle,
             meter=self.meter.branch(),
+            call_seconds=self._settings.tests.call_limit.total_seconds(),
         )
 
     def _imap_sign_in(self, seed: Seed, who: str) -> str | TokenSource:

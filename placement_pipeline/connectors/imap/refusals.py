@@ -19,6 +19,7 @@ from placement_pipeline.domain.sends.refusals import RefusalCode
 _PASSING = ("UNAVAILABLE", "INUSE", "LIMIT")
 _WORDS = 160
 
+_OTHER_PORT = 'check imap_port, or set imap_security = "starttls"'
 _NO_OAUTH = 'It has no OAuth for IMAP: set imap_sign_in = "password".'
 _IMAP_OFF = "takes a password only once IMAP is switched on in its web mail's settings"
 _APP_PASSWORD = "takes an app password only, which is made in the account's security settings"
@@ -86,7 +87,7 @@ def password_refused(who: str, host: str, reply: str, login: str) -> SeedReadErr
         case "EXPIRED":
             remedy = "The password has expired; set a new one at the provider and in the secrets."
         case "PRIVACYREQUIRED":
-            remedy = 'It wants TLS; set imap_security = "tls".'
+            remedy = 'It wants TLS; set imap_security = "tls" or "starttls".'
         case "CONTACTADMIN":
             remedy = "It says that its administrator has to act."
         case _:
@@ -123,7 +124,7 @@ def password_not_taken(who: str, host: str) -> SeedReadError:
     return SeedReadError(
         "refused",
         f"{who}: the IMAP server takes no password on this connection. "
-        + (f"{demand}." if demand else 'Set imap_security = "tls", or imap_sign_in = "xoauth2".'),
+        + (f"{demand}." if demand else 'Set imap_security = "tls" or "starttls", or imap_sign_in = "xoauth2".'),
     )
 
 
@@ -157,7 +158,7 @@ def connection_failed(who: str, error: Exception) -> SeedReadError:
                 f"{who}: the IMAP server's certificate is not trusted ({reason}); check imap_host and ca_bundle",
             )
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
-            return SeedReadError("refused", f"{who}: the IMAP server speaks no TLS at this port; check imap_port")
+            return SeedReadError("refused", f"{who}: the IMAP server speaks no TLS at this port; {_OTHER_PORT}")
         case socket.gaierror():
             return SeedReadError("unreachable", f"{who}: the IMAP server's name has no address; check imap_host")
         case ConnectionRefusedError():
@@ -165,6 +166,27 @@ def connection_failed(who: str, error: Exception) -> SeedReadError:
         case TimeoutError():
             return SeedReadError("unreachable", f"{who}: the IMAP server does not answer in time")
     return SeedReadError("unreachable", f"{who}: the connection to the IMAP server ended ({kind})")
+
+
+def starttls_not_offered(who: str) -> SeedReadError:
+    """The server has no STARTTLS, or someone on the line has taken it away."""
+    return SeedReadError(
+        "refused",
+        f"{who}: the IMAP server offers no STARTTLS at this port, and no secret was sent; check imap_port, or set "
+        'imap_security = "tls"',
+    )
+
+
+def starttls_refused(who: str, reply: str) -> SeedReadError:
+    """What a NO or BAD to STARTTLS means."""
+    if passing := _passing(who, "STARTTLS", reply):
+        return passing
+    code = _code(reply)
+    return SeedReadError(
+        "refused",
+        f"{who}: the IMAP server refuses STARTTLS{f' ({code})' if code else ''}, and no secret was sent; check "
+        'imap_port, or set imap_security = "tls"',
+    )
 
 
 def greeting_refused(who: str, greeting: str) -> SeedReadError:

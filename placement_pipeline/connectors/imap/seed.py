@@ -12,13 +12,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import SeedReadError, told_of_the_seed
 from placement_pipeline.connectors.imap.answers import Fetched, State
 from placement_pipeline.connectors.imap.folders import choose_folders
-from placement_pipeline.connectors.imap.wire import Connection, ListedFolder, RefusedTokenError, Server, SignIn, connect
+from placement_pipeline.connectors.imap.wire import (
+    Connection,
+    ImapSecurity,
+    ListedFolder,
+    RefusedTokenError,
+    Server,
+    SignIn,
+    connect,
+)
 from placement_pipeline.connectors.mail import (
     Cursor,
     Doubt,
@@ -50,28 +58,30 @@ class ImapSeedReader:
 
     Args:
         host: the IMAP server.
-        port: 993 with TLS.
-        security: ``tls``, or ``none`` for a server on a network of one's own.
+        port: 993 by custom, and 143 with STARTTLS.
+        security: how the connection is secured.
         user: the login, which is the seed's address at most providers.
         sign_in: the password, or app password, as the provider has it; or tokens for XOAUTH2.
         who: how messages call the seed.
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
         meter: counts every command, as provider ``imap``.
+        call_seconds: for a whole call, sign-in and connection being one.
     """
 
     def __init__(
         self,
         host: str,
         port: int,
-        security: Literal["tls", "none"],
+        security: ImapSecurity,
         user: str,
         sign_in: str | TokenSource,
         who: str,
         ca_bundle: Path | None,
         meter: Meter,
+        call_seconds: float = http.LONGEST_CALL_SECONDS,
     ) -> None:
         self.meter = meter
-        self._server = Server(host, port, security, user, who, ca_bundle)
+        self._server = Server(host, port, security, user, who, call_seconds, ca_bundle)
         self._sign_in = sign_in
 
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:

@@ -1,4 +1,4 @@
-"""IMAP's wire: one signed-in connection over imaplib.
+"""IMAP's wire: one signed-in connection.
 
 What is read and why, is in ``seed``; what an answer says, in ``answers``; what a refusal
 means, in ``refusals``. Every command is counted, and none changes anything in the mailbox.
@@ -8,7 +8,7 @@ import imaplib
 import json
 import ssl
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -27,14 +27,15 @@ from placement_pipeline.connectors.imap.answers import (
     read_listed,
     read_stated,
 )
+from placement_pipeline.connectors.imap.client import Client
 from placement_pipeline.connectors.imap.folders import Folder
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.domain.message import MAX_HEADER_BYTES
-from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
+from placement_pipeline.domain.probe import TOKEN_HEADER
 
 _ENVELOPE = f"(UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({TOKEN_HEADER.upper()} FROM SUBJECT MESSAGE-ID)])"
-MOST_LITERAL_BYTES = 2 * MAX_PROBE_BYTES
-"""What is read of one literal, whatever the server said of its size before."""
+ImapSecurity = Literal["tls", "starttls", "none"]
+"""TLS from the first byte, TLS after STARTTLS, or none on a network of one's own."""
 
 _STATUS = "STATUS (MESSAGES UIDNEXT UIDVALIDITY)"
 # strftime would write them in the language of the process.
@@ -50,17 +51,19 @@ class Server:
     """Where a seed is read, and as whom.
 
     Attributes:
-        security: ``tls``, or ``none`` for a server on a network of one's own.
+        security: how the connection is secured.
         user: the login.
         who: how messages call the seed.
+        call_seconds: for a whole call.
         ca_bundle: PEM file of the authorities to trust instead of the public ones.
     """
 
     host: str
     port: int
-    security: Literal["tls", "none"]
+    security: ImapSecurity
     user: str
     who: str
+    call_seconds: float
     ca_bundle: Path | None = None
 
 
@@ -92,38 +95,16 @@ def connect(server: Server, sign_in: SignIn, meter: Meter) -> Iterator["Connecti
     with ExitStack() as stack:
         with _talking(server.who, meter, "login"):
             client = _open(server)
-            stack.callback(_leave, client)
+            stack.callback(client.say_goodbye)
+            _secure(client, server)
             _sign_in(client, server, sign_in)
         yield Connection(client, server.who, meter)
-
-
-class _Bounded:
-    """A client that reads no literal which is longer than what was asked for can be."""
-
-    def read(self, size: int) -> bytes:
-        """Called by imaplib for each literal.
-
-        Raises:
-            ValueError: it is longer than is read.
-        """
-        if size > MOST_LITERAL_BYTES:
-            raise ValueError("a literal longer than is read")
-        content: bytes = super().read(size)  # type: ignore[misc]
-        return content
-
-
-class _PlainClient(_Bounded, imaplib.IMAP4):
-    pass
-
-
-class _TlsClient(_Bounded, imaplib.IMAP4_SSL):
-    pass
 
 
 class Connection:
     """The commands of a sweep; each raises ReadError where its answer is not had."""
 
-    def __init__(self, client: imaplib.IMAP4, who: str, meter: Meter) -> None:
+    def __init__(self, client: Client, who: str, meter: Meter) -> None:
         self._client, self._who, self._meter = client, who, meter
 
     def folders(self) -> list[ListedFolder]:
@@ -210,6 +191,7 @@ class Connection:
         return int(data[-1]) if isinstance(data[-1], bytes) else None
 
     def _talking(self, operation: str) -> AbstractContextManager[None]:
+        self._client.begin_call()
         return _talking(self._who, self._meter, operation)
 
     def _expect_ok(self, status: str, data: list[Any], command: str) -> None:
@@ -236,27 +218,26 @@ def _talking(who: str, meter: Meter, operation: str) -> Iterator[None]:
             raise refusals.command_refused(who, operation.upper(), str(error)) from None
 
 
-def _leave(client: imaplib.IMAP4) -> None:
-    with suppress(imaplib.IMAP4.error, OSError):
-        client.logout()
-    # A logout that fails leaves the socket open.
-    with suppress(OSError):
-        client.shutdown()
-
-
-def _open(server: Server) -> imaplib.IMAP4:
+def _open(server: Server) -> Client:
+    context = _context(server) if server.security == "tls" else None
     try:
-        if server.security == "none":
-            return _PlainClient(server.host, server.port, timeout=http.TIMEOUT_SECONDS)
-        context = ssl.create_default_context(cafile=str(server.ca_bundle) if server.ca_bundle else None)
-        return _TlsClient(server.host, server.port, ssl_context=context, timeout=http.TIMEOUT_SECONDS)
+        return Client(server.host, server.port, context, server.call_seconds)
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
         raise refusals.greeting_refused(server.who, str(error)) from None
 
 
-def _sign_in(client: imaplib.IMAP4, server: Server, sign_in: SignIn) -> None:
+def _secure(client: Client, server: Server) -> None:
+    if server.security == "starttls":
+        client.start_tls(_context(server), server.who)
+
+
+def _context(server: Server) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(server.ca_bundle) if server.ca_bundle else None)
+
+
+def _sign_in(client: Client, server: Server, sign_in: SignIn) -> None:
     capabilities = {word.upper() for word in client.capabilities}
     if sign_in.is_token:
         if "AUTH=XOAUTH2" not in capabilities:
@@ -267,7 +248,7 @@ def _sign_in(client: imaplib.IMAP4, server: Server, sign_in: SignIn) -> None:
     return _show_password(client, server, sign_in.secret)
 
 
-def _show_password(client: imaplib.IMAP4, server: Server, password: str) -> None:
+def _show_password(client: Client, server: Server, password: str) -> None:
     """LOGIN, and PLAIN (RFC 4616) for letters that LOGIN cannot say."""
     try:
         if (server.user + password).isascii():
@@ -280,7 +261,7 @@ def _show_password(client: imaplib.IMAP4, server: Server, password: str) -> None
         raise refusals.password_refused(server.who, server.host, str(error), server.user) from None
 
 
-def _log_in(client: imaplib.IMAP4, user: str, password: str) -> None:
+def _log_in(client: Client, user: str, password: str) -> None:
     """LOGIN with both words quoted; imaplib's own leaves the user's name as it is."""
     status, data = client.xatom("LOGIN", *(quote(word.encode()).decode() for word in (user, password)))
     if status != "OK":
@@ -288,7 +269,7 @@ def _log_in(client: imaplib.IMAP4, user: str, password: str) -> None:
     client.state = "AUTH"
 
 
-def _show_token(client: imaplib.IMAP4, server: Server, token: str) -> None:
+def _show_token(client: Client, server: Server, token: str) -> None:
     """XOAUTH2 (https://developers.google.com/gmail/imap/xoauth2-protocol).
 
     A refusal is a challenge too, which tells the reason and has to be answered with nothing.

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from proxyprotocol.sock import SocketInfoLocal
@@ -48,7 +49,7 @@ class ImapServer:
         store: what the users see.
         faults: trouble on ``imap.login``, ``imap.list``, ``imap.status``, ``imap.select``, ``imap.search``
             and ``imap.fetch``.
-        context: the TLS of the server; the connection starts in TLS, as on port 993.
+        context: the TLS of the server.
         seeds: those of the world. A junk folder with a name of its own goes without a
             SPECIAL-USE attribute, as some providers leave it.
     """
@@ -66,32 +67,38 @@ class ImapServer:
         def token_account(address: str) -> Account | None:
             return store.accounts[address] if address in token_users else None
 
-        config = _Config(context, token_account)
-        config.apply_context()
-        self._server = IMAPServer(_Login(config, self._trees, token_users, faults), config)
-        self._listener: Server | None = None
+        self._servers: dict[bool, IMAPServer] = {}
+        for has_starttls in (False, True):
+            config = _Config(context, has_starttls, token_account)
+            config.apply_context()
+            self._servers[has_starttls] = IMAPServer(_Login(config, self._trees, token_users, faults), config)
+        self._listeners: list[Server] = []
         self._writers: set[StreamWriter] = set()
         store.watch(self._wake)
 
-    async def start(self, bound: socket.socket) -> None:
-        """Listen on a socket that is already bound."""
-        self._listener = await start_server(self._serve, sock=bound, ssl=self._context)
+    async def start(self, bound: socket.socket, bound_for_starttls: socket.socket) -> None:
+        """Listen on sockets that are already bound: one in TLS from the first byte, as on port 993, one as on 143."""
+        in_tls, plain = partial(self._serve, has_starttls=False), partial(self._serve, has_starttls=True)
+        self._listeners = [
+            await start_server(in_tls, sock=bound, ssl=self._context),
+            await start_server(plain, sock=bound_for_starttls),
+        ]
 
     async def stop(self) -> None:
         """Stop listening and cut the connections that are left."""
-        if self._listener:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         for writer in tuple(self._writers):
             writer.transport.abort()
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _serve(self, reader: StreamReader, writer: StreamWriter, has_starttls: bool) -> None:
         self._writers.add(writer)
         line = _Line(writer)
         _line.set(line)
         # asyncio leaves Nagle's algorithm on for a socket it did not make: 40 ms an answer.
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            await self._server(reader, line, SocketInfoLocal(writer))  # type: ignore[arg-type]
+            await self._servers[has_starttls](reader, line, _FromElsewhere(writer))  # type: ignore[arg-type]
         except ConnectionError:
             writer.transport.abort()
         finally:
@@ -102,17 +109,27 @@ class ImapServer:
             tree.wake()
 
 
+class _FromElsewhere(SocketInfoLocal):
+    """A client that is not on this machine: pymap would take such a one's password before TLS."""
+
+    @property
+    def from_localhost(self) -> bool:
+        return False
+
+
 class _Config(IMAPConfig):
     """pymap's settings that do not come from a command line."""
 
-    def __init__(self, context: ssl.SSLContext, token_account: Callable[[str], Account | None]) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, has_starttls: bool, token_account: Callable[[str], Account | None]
+    ) -> None:
         token_mechanism = TokenMechanism(token_account)
         super().__init__(
             Namespace(),
             host=None,
             port=0,
             ssl_context=context,
-            tls_enabled=False,  # means STARTTLS; the listener is in TLS from the first byte
+            tls_enabled=has_starttls,
             proxy_protocol=ProxyProtocolVersion.get(None),
             hash_context=Cleartext(),
             cpu_subsystem=Subsystem.for_asyncio(),

@@ -1,6 +1,7 @@
 """An IMAP server on loopback that answers from a script, for what the sandbox's server never says."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -19,17 +20,25 @@ class ScriptedImap:
             that ends otherwise ends the connection.
         capabilities: before the sign-in.
         greeting: the first line.
+        tls: what the server goes on with after it said OK to STARTTLS.
+        behind_starttls: lines that come with that OK, in the clear.
 
     Attributes:
         commands: those that came, without tags, LOGIN, LOGOUT and CAPABILITY left out.
     """
 
     def __init__(
-        self, script: Mapping[str, Answer], capabilities: str = "IMAP4rev1", greeting: str = "* OK ready"
+        self,
+        script: Mapping[str, Answer],
+        capabilities: str = "IMAP4rev1",
+        greeting: str = "* OK ready",
+        tls: ssl.SSLContext | None = None,
+        behind_starttls: str = "",
     ) -> None:
         self.commands: list[str] = []
         self._script = {"CAPABILITY": f"* CAPABILITY {capabilities}\nOK done", "LOGIN": _SIGNED_IN, **script}
         self._greeting = greeting
+        self._tls, self._behind_starttls = tls, behind_starttls.replace("\n", "\r\n").encode()
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -55,7 +64,11 @@ class ScriptedImap:
             is_whole = lines[-1].startswith((b"OK", b"NO", b"BAD"))
             if is_whole:
                 lines[-1] = tag.encode() + b" " + lines[-1]
-            writer.write(b"\r\n".join(lines) + (b"\r\n" if is_whole else b""))
+            starts_tls = self._tls is not None and command == "STARTTLS" and lines[-1].partition(b" ")[2][:2] == b"OK"
+            behind = self._behind_starttls if starts_tls else b""
+            writer.write(b"\r\n".join(lines) + (b"\r\n" if is_whole else b"") + behind)
+            if starts_tls and self._tls is not None:
+                await writer.start_tls(self._tls)
             if not is_whole or command == "LOGOUT":
                 break
         writer.close()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from placement_pipeline.connectors.errors import SeedReadError
+from placement_pipeline.connectors.imap.client import MOST_LITERAL_BYTES
 from placement_pipeline.connectors.imap.seed import ImapSeedReader
-from placement_pipeline.connectors.imap.wire import MOST_LITERAL_BYTES
 from placement_pipeline.connectors.mail import Location, SeedEnvelope, SeenMessage
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource

@@ -14,7 +14,7 @@ async def test_the_control_mailbox_has_every_field_that_reps_have_for_the_templa
 ) -> None:
     nowhere = "http://127.0.0.1:1"
     endpoints = SandboxEndpoints(
-        nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, "localhost", 1, "127.0.0.1", 1, tmp_path
+        nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, nowhere, "localhost", 1, 1, "127.0.0.1", 1, tmp_path
     )
 
     async with opened(world, state) as office:

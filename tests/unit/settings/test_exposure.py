@@ -74,7 +74,8 @@ def test_plain_imap_and_a_plain_token_url_elsewhere_are_told(tmp_path: Path) -> 
 
     assert [line.partition(":")[0] for line in found] == ["seed regional-01", "seed regional-01"]
     assert "imap_token_url" in found[0]
-    assert 'imap_security = "tls"' in found[1]
+    assert 'imap_security = "tls" or "starttls"' in found[1]
+    assert find_exposures(load(tmp_path, seed='imap_security = "starttls"')) == []
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,12 @@ def test_a_regional_seed_with_a_host_is_taken(config: Path) -> None:
     assert load(config, regional).seeds[0].imap_port == 993
 
 
+@pytest.mark.parametrize(("named", "port"), [("", 143), ("\nimap_port = 1143", 1143)])
+def test_a_seed_with_starttls_has_the_port_of_its_own(config: Path, named: str, port: int) -> None:
+    more = f'"regional"\nimap_host = "imap.seeds.example"\nimap_security = "starttls"{named}'
+    assert load(config, MINIMAL.replace('"gmail"', more)).seeds[0].imap_port == port
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("15m", 900), ("24h", 86400), ("3d", 259200), ("0.5h", 1800), (" 2m ", 120)]
 )
