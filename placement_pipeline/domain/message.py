@@ -115,6 +115,20 @@ def decode_words(value: str) -> str:
         return value
 
 
+def read_media_type(value: str) -> tuple[str, dict[str, str]]:
+    """What a Content-Type says (RFC 2045 section 5.1): the type and its parameters, names in lower case.
+
+    Of a parameter that is there twice, the first. Whatever names no type is plain text (section 5.2).
+    """
+    kind, *rest = split_outside_quotes(strip_comments(value[:_FIELD_CHARS]), ";")
+    parameters: dict[str, str] = {}
+    for one in rest:
+        name, _, text = one.partition("=")
+        parameters.setdefault(name.strip().lower(), text.strip().strip('"'))
+    kind = kind.strip().lower()
+    return kind if kind.count("/") == 1 else "text/plain", parameters
+
+
 def domain_of_address(address: str) -> str:
     """What stands after the last ``@``, or the whole where there is none; in lower case."""
     return normalize_domain(address.strip().strip("<>").rpartition("@")[2])

@@ -7,7 +7,6 @@ How a call is made is in ``wire``; what a mailbox has received or sent before, i
 import contextlib
 from contextlib import aclosing
 from datetime import datetime
-from email.parser import BytesHeaderParser
 from typing import Any
 
 import httpx
@@ -38,6 +37,7 @@ from placement_pipeline.connectors.microsoft.wire import (
 )
 from placement_pipeline.connectors.probe_shapes import UnsendableProbeError, build_draft, read_token
 from placement_pipeline.domain import clocks
+from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
@@ -182,7 +182,8 @@ class GraphSender:
         response = await self._wire.read("messages.value", f"{message_path(message_id)}/$value")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        return read_token(BytesHeaderParser().parsebytes(response.content).get(TOKEN_HEADER))
+        fields = read_header(response.content)
+        return read_token(next((one.value for one in fields if one.name == TOKEN_HEADER.lower()), None))
 
     async def _remove(self, draft_id: str) -> None:
         """Leave no draft behind in a rep's mailbox; where that fails, the answer to the send still counts."""

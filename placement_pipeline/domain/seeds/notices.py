@@ -7,10 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import Message
 from enum import StrEnum
 
-from placement_pipeline.domain.message import HeaderField, decode_words
+from placement_pipeline.domain.message import HeaderField, decode_words, read_media_type
 
 NOTICE_SENDERS = (
     "mailer-daemon", "postmaster", "mail-daemon", "mail delivery", "mail.delivery.system", "post_master", "mdaemon",
@@ -133,11 +132,9 @@ def may_be_notice(fields: Sequence[HeaderField]) -> bool:
     Out-of-office replies have an empty envelope sender too (RFC 3834 section 3.3), so that alone
     says nothing; reports of other kinds (read receipts, complaints, RFC 6522 section 3) are none.
     """
-    kind: Message[str, str] = Message()
-    kind["Content-Type"] = value_of(fields, "content-type") or "text/plain"
-    if kind.get_content_type() == "multipart/report":
-        report_type = kind.get_param("report-type")
-        return report_type is None or str(report_type).lower() == "delivery-status"
+    kind, parameters = read_media_type(value_of(fields, "content-type"))
+    if kind == "multipart/report":
+        return parameters.get("report-type", "delivery-status").lower() == "delivery-status"
     if value_of(fields, "x-failed-recipients"):
         return True
     subject = decode_words(value_of(fields, "subject")).strip()

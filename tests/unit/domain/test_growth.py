@@ -13,6 +13,8 @@ import pytest
 
 from placement_pipeline.connectors.probe_shapes import read_author, read_subject
 from placement_pipeline.domain.audit.message import ReceivedMessage, audit_message
+from placement_pipeline.domain.message import HeaderField
+from placement_pipeline.domain.seeds.notices import may_be_notice
 from tests.unit.domain.zones import ZoneResolver
 
 FLOOR_SECONDS = 0.02
@@ -152,6 +154,15 @@ def test_many_fields_are_read_in_time_by_their_number(name: bytes) -> None:
 @pytest.mark.parametrize("piece", MARKS)
 def test_a_head_that_came_as_json_is_read_in_time_by_its_size(piece: bytes) -> None:
     assert growth(lambda raw: (read_author(raw.decode()), read_subject(raw.decode())), repeated(b"", piece, b"")) < MOST
+
+
+@pytest.mark.parametrize("piece", [b";", b"a=b;", b'\\"', b'"', b"(", b"a*0=b;"])
+@pytest.mark.parametrize("before", [b"multipart/report;", b'multipart/report; a="'])
+def test_the_kind_of_a_notice_is_read_in_time_by_its_size(before: bytes, piece: bytes) -> None:
+    def judge(raw: bytes) -> bool:
+        return may_be_notice([HeaderField("content-type", raw.decode())])
+
+    assert growth(judge, repeated(before, piece, b""), 512 * 1024) < MOST
 
 
 def test_a_reader_that_takes_more_time_than_by_size_is_caught() -> None:

@@ -9,6 +9,7 @@ from placement_pipeline.domain.message import (
     domain_of_address,
     from_domain,
     read_header,
+    read_media_type,
     split_outside_quotes,
     strip_comments,
 )
@@ -103,3 +104,19 @@ def test_no_from_crashes_the_reader(raw: bytes) -> None:
 @pytest.mark.parametrize("text", ["(", "<", '"', '\\"', "\\", ",", ":", "@", "a@b,", "<a@b>", " . ", "\u00e9", "=?"])
 def test_a_long_hostile_from_is_read_in_bounded_time(text: str) -> None:
     from_domain(read_header(f"From: {text * (400_000 // len(text))}\r\n".encode()))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "parameters"),
+    [
+        ("", "text/plain", {}),
+        ("text", "text/plain", {}),
+        ("Text/HTML", "text/html", {}),
+        ("multipart/report (a; b); Report-Type=x", "multipart/report", {"report-type": "x"}),
+        ('multipart/report; boundary="a;report-type=y"; report-type="x"', "multipart/report",
+         {"boundary": "a;report-type=y", "report-type": "x"}),
+        ("text/plain; a=1; A=2; b", "text/plain", {"a": "1", "b": ""}),
+    ],
+)  # fmt: skip
+def test_a_media_type_is_read_with_its_parameters(value: str, kind: str, parameters: dict[str, str]) -> None:
+    assert read_media_type(value) == (kind, parameters)
