@@ -5,6 +5,7 @@ Which images a page has is ``markup``; whether an unseen one is a tracking pixel
 """
 
 import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from placement_pipeline.domain.content.styles import RELATIVE, is_hidden, side
 _PIXEL_SIDE = 2
 _WIDE = 300
 _MAX_AREA = 10_000_000
+_NO_DATA = string.whitespace + "="
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def look_at(source: str, values: Mapping[str, str], style: Mapping[str, str], *,
 
 def decoded_length(data: str) -> int:
     """Bytes that base64 text stands for."""
-    return len(re.sub(r"[\s=]+", "", data)) * 3 // 4
+    return (len(data) - sum(map(data.count, _NO_DATA))) * 3 // 4
 
 
 def _data_bytes(source: str) -> int:

@@ -26,7 +26,8 @@ MAX_HTML_CHARS = 400_000
 """What is read of a page, images in the page left out."""
 
 MAX_TAGS = 20_000
-"""And of its tags: each costs as much as hundreds of characters. A page of 400,000 characters has 10,000 or so."""
+"""And of its tags, or what might be some: each costs as much as hundreds of characters. A page of 400,000 characters
+has 10,000 or so. Comments, style sheets and images in the page are as many at most."""
 
 _MAX_ITEMS = 500
 _MAX_BLIND = 20
@@ -35,18 +36,19 @@ _MAX_WORDS = 500
 _DECLARATION = re.compile(r"<[!?][^<>]*>")
 # Python refuses to read a number this long: it raises where a browser shows a replacement character.
 _ABSURD_CHARACTER = re.compile(r"&#\d{8,};?")
-_TAG = re.compile(r"<[a-zA-Z/]")
 _STRAY_BRACKET = re.compile(r"<(?![a-zA-Z/][^<>]*>)")
-# Where a comment is closed is looked for two characters on: "<!-->" is a whole one.
-_UNSEEN = tuple(
-    (re.compile(opening, re.IGNORECASE), re.compile(closing, re.IGNORECASE))
-    for opening, closing in (
-        (r"<!(?=--)", r"--!?>"),
-        (r"<style\b", r"</style\b[^<>]*>"),
-        (r"<script\b", r"</script\b[^<>]*>"),
-    )
+# What is taken out of a page before it is read, by its beginning, and up to where.
+_LEFT_OUT = re.compile(
+    r"(?P<comment><!(?=--))|(?P<style><style\b)|(?P<script><script\b)|(?P<image>\bdata:image/[\w.+-]{1,40};base64,)",
+    re.IGNORECASE,
 )
-_DATA_IMAGE = re.compile(r"(\bdata:image/[\w.+-]{1,40};base64,)([A-Za-z0-9+/=\s]+)", re.IGNORECASE)
+_ENDS = {
+    # Looked for two characters on: "<!-->" is a whole comment.
+    "comment": re.compile(r"--!?>"),
+    "style": re.compile(r"</style\b[^<>]*>", re.IGNORECASE),
+    "script": re.compile(r"</script\b[^<>]*>", re.IGNORECASE),
+}
+_DATA = re.compile(r"[A-Za-z0-9+/=\s]*")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _BREAKS_TO_BLANKS = str.maketrans("\n\t", "  ")
 _BREAKING_TAGS = frozenset({
@@ -301,14 +303,10 @@ class HtmlReader(HTMLParser):
 
 def read_html(page: str) -> HtmlReader:
     """Read a page. Never raises, whatever it holds."""
-    text = page
-    for opening, closing in _UNSEEN:
-        text = _cut_out(text, opening, closing)
-    # Long data: images would use up what is read of the page; their length is all that counts.
-    text = _DATA_IMAGE.sub(lambda found: f"{found[1]}#{decoded_length(found[2])}", text)
+    text, is_whole = _without_unseen(page)
     reader = HtmlReader()
     end = _end_of_read(text)
-    reader.is_cut = end < len(text)
+    reader.is_cut = not is_whole or end < len(text)
     text = _ABSURD_CHARACTER.sub("\ufffd", _DECLARATION.sub("", text[:end]))
     # A tab is white space too, and is taken out of an address as a line end is; a blank would stay.
     reader.read(re.sub(r"[\r\n]", "\t", _STRAY_BRACKET.sub("&lt;", text)))
@@ -317,19 +315,31 @@ def read_html(page: str) -> HtmlReader:
 
 def _end_of_read(text: str) -> int:
     """Up to where a page is read."""
-    tags = _TAG.finditer(text, 0, MAX_HTML_CHARS)
-    beyond = next(islice(tags, MAX_TAGS, None), None)
-    return beyond.start() if beyond else min(len(text), MAX_HTML_CHARS)
+    beyond = next(islice(re.finditer("<", text), MAX_TAGS, None), None)
+    return beyond.start() if beyond else len(text)
 
 
-def _cut_out(text: str, opening: re.Pattern[str], closing: re.Pattern[str]) -> str:
-    """Text without what stands between; without the rest where it is never closed."""
-    kept, start = [], 0
-    while begin := opening.search(text, start):
-        kept.append(text[start : begin.start()])
-        end = closing.search(text, begin.end())
-        if end is None:
-            return "".join(kept)
-        start = end.end()
-    kept.append(text[start:])
-    return "".join(kept)
+def _without_unseen(page: str) -> tuple[str, bool]:
+    """The beginning of a page, as much as is read of it, and whether that is all.
+
+    Comments, style sheets and scripts are left out, and of an image in the page stands its length, which is all that
+    counts: they would use up what is read. One that is never closed goes on to the end.
+    """
+    kept: list[str] = []
+    start, room = 0, MAX_HTML_CHARS
+    for _ in range(MAX_TAGS):
+        begin = _LEFT_OUT.search(page, start, start + room)
+        kept.append(page[start : begin.start() if begin else start + room])
+        room -= len(kept[-1])
+        if begin is None:
+            return "".join(kept), start + len(kept[-1]) == len(page)
+        kind = str(begin.lastgroup)
+        if kind == "image":
+            data = _DATA.match(page, begin.end())
+            start = data.end() if data else begin.end()
+            kept.append(f"{begin[0]}#{decoded_length(page[begin.end() : start])}")
+            room = max(0, room - len(kept[-1]))
+        else:
+            end = _ENDS[kind].search(page, begin.end())
+            start = end.end() if end else len(page)
+    return "".join(kept), False

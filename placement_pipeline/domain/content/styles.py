@@ -54,6 +54,8 @@ def is_hidden(values: Mapping[str, str], style: Mapping[str, str]) -> bool:
 
     A height or width of nothing hides only what may not flow over.
     """
+    if not style:
+        return "hidden" in values
     if "hidden" in values or style.get("display") == "none" or style.get("visibility") in ("hidden", "collapse"):
         return True
     if _length(style.get("opacity", "")) == 0:

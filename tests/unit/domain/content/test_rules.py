@@ -228,7 +228,7 @@ def test_as_much_as_mail_programs_write_is_read() -> None:
     assert len(read_content(raw).attachment_types) == 400
 
 
-@pytest.mark.parametrize("piece", ["<li><p>x", "<b>", "</p>"])
+@pytest.mark.parametrize("piece", ["<li><p>x", "<b>", "</p>", "<", "<!-- a -->", "<style></style>"])
 def test_a_page_of_more_tags_than_any_has_is_cut(piece: str) -> None:
     assert not page(piece * 2000 + "seen").is_cut
     cut = page(piece * 30_000 + "unseen" * 1000)
