@@ -208,9 +208,8 @@ class Location:
 class SeenMessage:
     """One of our own probes in a seed mailbox: met for the first time, or lying elsewhere than before.
 
-    Only the first two fields are set for a message that was known before. ``raw`` is None for
-    one of more than ``MAX_PROBE_BYTES``: where it lies counts, and what its ``header`` says of who sent it, as far
-    as the provider tells it.
+    Only the first two fields are set for a message that was known before. ``raw`` is the header
+    alone of one of more than ``MAX_PROBE_BYTES``, and ``is_whole`` then False.
     """
 
     provider_message_id: str
@@ -221,7 +220,7 @@ class SeenMessage:
     subject: str | None = None
     internet_message_id: str | None = None
     raw: bytes | None = None
-    header: bytes | None = None
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 What a probe says is rendered before; nothing is added here but the token's header.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from email.message import EmailMessage
 from email.parser import HeaderParser
@@ -18,7 +19,7 @@ from placement_pipeline.domain.header_writing import (
     write_text_field,
 )
 from placement_pipeline.domain.mail_address import fold_address
-from placement_pipeline.domain.message import author_address, decode_words
+from placement_pipeline.domain.message import MAX_HEADER_BYTES, author_address, decode_words
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe, is_token
 
 # Lines end with CRLF, and 8-bit bytes are encoded: what we hand over is what can be signed as it is. The header
@@ -98,6 +99,12 @@ def read_author(value: str | None) -> str | None:
 def read_subject(value: str | None) -> str | None:
     """A Subject header as people read it."""
     return None if value is None else decode_words(value)
+
+
+def write_head(fields: Iterable[tuple[str, str]]) -> bytes:
+    """The header of a received message, as far as it is kept, from its fields as a provider's JSON shows them."""
+    lines = (f"{name}: {' '.join(value.splitlines())}\r\n".encode("utf-8", "replace") for name, value in fields)
+    return b"".join(lines)[:MAX_HEADER_BYTES]
 
 
 def _recipient(name: str, address: str) -> dict[str, Any]:

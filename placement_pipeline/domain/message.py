@@ -5,7 +5,7 @@ belongs to ``auth`` and ``content``. Nothing here raises for what a message cont
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.errors import MessageError
@@ -65,12 +65,6 @@ def read_header(raw: bytes) -> tuple[HeaderField, ...]:
         if is_in_field:
             fields.append((name.rstrip().lower(), [value.strip()]))
     return tuple(HeaderField(name, " ".join(part for part in parts if part)[:_FIELD_CHARS]) for name, parts in fields)
-
-
-def write_header(fields: Iterable[Mapping[str, str]]) -> bytes:
-    """The header of a message whose fields a provider tells by name and value, as ``read_header`` reads it."""
-    lines = (" ".join(f"{field['name']}: {field['value']}".split()) + "\r\n" for field in fields)
-    return "".join(lines).encode("utf-8", "replace")
 
 
 def from_domain(fields: tuple[HeaderField, ...]) -> str | None:

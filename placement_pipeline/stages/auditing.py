@@ -134,7 +134,8 @@ class _Auditor:
         with self._place.engine.begin() as connection:
             stored = seed_messages.load_evidence(connection, test.test_id)
         chosen: dict[ProviderFamily, Evidence] = {}
-        for message in stored:
+        # One that is there as a whole tells more.
+        for message in sorted(stored, key=lambda one: not one.is_whole):
             if (family := self._families.get(message.seed_id)) is not None:
                 chosen.setdefault(family, message)
         return [
@@ -145,6 +146,7 @@ class _Auditor:
                 mailbox.provider,
                 one.received_at,
                 signature_html=mailbox.signature_html,
+                is_whole=one.is_whole,
             )
             for family, one in chosen.items()
         ]

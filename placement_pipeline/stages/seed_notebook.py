@@ -116,13 +116,13 @@ class TableNotebook(SeedNotebook):
 
     def _is_believed(self, message: SeenMessage, match: Match, provider: MailProvider) -> bool:
         """Whether who is named in From sent it, as far as the receiver tells; what came without its header stays."""
-        fields = read_header(message.raw or message.header or b"")
+        fields = read_header(message.raw or b"")
         if not fields:
             return match.found_by is not FoundBy.SENDER_AND_SEED
         return is_believed(match.found_by, judge_standing(fields, self._seed.family, provider))
 
     def _row(self, message: SeenMessage, match: Match, sync_mode: SyncMode) -> NewMessage:
-        fields = read_header(message.raw or message.header or b"")
+        fields = read_header(message.raw or b"")
         verdict = read_verdict(fields, self._seed.family) if fields else None
         return NewMessage(
             message_id=message.provider_message_id,
@@ -135,6 +135,7 @@ class TableNotebook(SeedNotebook):
             is_moved_by_rule=bool(verdict and verdict.user_rule),
             location=asdict(message.location),
             raw=message.raw,
+            is_whole=message.is_whole,
         )
 
     def _received_at(self, message: SeenMessage) -> datetime | None:

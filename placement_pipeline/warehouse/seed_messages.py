@@ -36,15 +36,17 @@ class NewMessage:
     is_moved_by_rule: bool
     location: Mapping[str, Any]
     raw: bytes | None
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A received probe as its seed held it."""
+    """A received probe as its seed held it; ``raw`` is its header alone where it is not whole."""
 
     seed_id: str
     received_at: datetime | None
     raw: bytes
+    is_whole: bool
 
 
 def first_copy() -> Sequence[ColumnElement[Any]]:
@@ -231,7 +233,7 @@ def move(connection: Connection, seed_id: str, locations: Mapping[str, Mapping[s
 def load_evidence(connection: Connection, test_id: str) -> list[Evidence]:
     """Each received probe of a test, one a seed, ordered by seed."""
     query = (
-        select(messages.c.seed_id, messages.c.received_at, messages.c.raw)
+        select(messages.c.seed_id, messages.c.received_at, messages.c.raw, messages.c.is_whole)
         .where(messages.c.test_id == test_id, messages.c.raw.is_not(None))
         .distinct(messages.c.seed_id)
         .order_by(messages.c.seed_id, *first_copy())

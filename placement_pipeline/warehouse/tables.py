@@ -30,6 +30,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -341,7 +342,14 @@ seed_messages = Table(
         comment="Whether its header says that a rule of the mailbox's user decided.",
     ),
     Column("location", JSONB, comment="Labels, folder and view, as the provider names them."),
-    Column("raw", LargeBinary, comment="The whole message, as evidence for the audits."),
+    Column("raw", LargeBinary, comment="The message, as evidence for the audits; of one over 1 MiB its header."),
+    Column(
+        "is_whole",
+        Boolean,
+        nullable=False,
+        server_default=true(),
+        comment="Whether raw is the whole message.",
+    ),
     Column("first_seen_at", Moment, nullable=False),
     ForeignKeyConstraint(
         ["test_id", "seed_id"],

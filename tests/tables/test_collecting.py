@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select, text
 
+from placement_pipeline.connectors.dns.resolver import DnsResolver
 from placement_pipeline.connectors.errors import SeedReadError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import (
@@ -26,9 +27,10 @@ from placement_pipeline.domain.sends.template import MailTemplate
 from placement_pipeline.domain.words import Placement, ProviderFamily, Route, SendState, TestReason, Variant
 from placement_pipeline.settings import Contact, Seed, Settings, Sweeps
 from placement_pipeline.stages.access import Access
+from placement_pipeline.stages.auditing import audit_month
 from placement_pipeline.stages.collecting import collect_seeds
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import outbox, plan, tables
+from placement_pipeline.warehouse import outbox, plan, tables, verdicts
 from placement_pipeline.warehouse.database import DatabaseError
 from placement_pipeline.warehouse.outbox import Outcome
 from tests.planted import Planter
@@ -60,6 +62,7 @@ class Mailbox(SeedReader):
         self.is_broken = False
         self.received_at = NOW
         self.cursors: list[Cursor | None] = []
+        self.is_whole = True
         self._token, self._raw = token, RAW.format(mark).encode()
 
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
@@ -70,7 +73,15 @@ class Mailbox(SeedReader):
             notebook.keep(
                 [
                     SeenMessage(
-                        "m-1", location, self.received_at, self._token, "anna@sales.example", None, "<1@a>", self._raw
+                        "m-1",
+                        location,
+                        self.received_at,
+                        self._token,
+                        "anna@sales.example",
+                        None,
+                        "<1@a>",
+                        self._raw if self.is_whole else self._raw.partition(b"\r\n\r\n")[0],
+                        self.is_whole,
                     )
                 ]
             )
@@ -92,6 +103,9 @@ class OneSeed(Access):
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
         return self._mailbox
+
+    def resolver(self) -> DnsResolver:
+        return DnsResolver(("127.0.0.1:1",), timedelta())
 
 
 def send_a_probe(engine: Engine, *others: str) -> str:
@@ -140,6 +154,22 @@ def test_a_probe_that_a_rule_of_the_seeds_user_moved_is_void_at_every_sweep(
         collect(engine, mailbox, age)
 
     assert placements(engine) == list(zip(expected, ("junkemail", "junkemail", "inbox"), strict=True))
+
+
+def test_a_message_too_large_to_be_kept_is_judged_by_its_header_and_its_content_is_unknown(engine: Engine) -> None:
+    """Its marks of a rule and of a bypass were not looked at, and no finding said that it was not read."""
+    mailbox = Mailbox(send_a_probe(engine), "OFR:CustomRules")
+    mailbox.is_whole = False
+    for age in AGES:
+        collect(engine, mailbox, age)
+    assert placements(engine) == [(Placement.MOVED_BY_RULE, "junkemail")] * len(AGES)
+
+    place = Workplace(SETTINGS, engine, "run", lambda: NOW + timedelta(days=40))
+    asyncio.run(audit_month(place, OneSeed(mailbox), NOVEMBER))
+
+    with engine.begin() as connection:
+        found = {finding.check: finding.code for finding in verdicts.load_findings(connection, [TEST])[TEST]}
+    assert found == {"content": "content_unknown", "receiver": "receiver_user_rule"}
 
 
 def test_a_sweep_goes_on_where_the_last_whole_one_ended(engine: Engine) -> None:
@@ -221,7 +251,8 @@ class TooLarge(Mailbox):
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         header = f"{RESULTS.format(self.result)}From: anna@sales.example\r\n".encode()
         place = Location(folder="junkemail")
-        notebook.keep([SeenMessage("m-1", place, NOW, self._token, "anna@sales.example", header=header)])
+        message = SeenMessage("m-1", place, NOW, self._token, "anna@sales.example", raw=header, is_whole=False)
+        notebook.keep([message])
         return SweepReading({}, 1)
 
 

@@ -14,7 +14,7 @@ from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import told_of_the_seed
 from placement_pipeline.connectors.google.errors import NotThereError
 from placement_pipeline.connectors.google.query import after, from_any_of
-from placement_pipeline.connectors.google.wire import PAGE, GmailWire, header_values, moment_of, raw_of
+from placement_pipeline.connectors.google.wire import PAGE, GmailWire, header_fields, moment_of, raw_of
 from placement_pipeline.connectors.mail import (
     Cursor,
     Location,
@@ -24,9 +24,9 @@ from placement_pipeline.connectors.mail import (
     SeenMessage,
     SweepReading,
 )
-from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token
+from placement_pipeline.connectors.probe_shapes import read_author, read_subject, read_token, write_head
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.message import read_header, write_header
+from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 MOST_RAW_BYTES = MAX_PROBE_BYTES * 4 // 3 + 16 * 1024
@@ -236,9 +236,9 @@ def change_place(location: Location, changes: Mapping[str, bool]) -> Location:
 
 
 def _seen(message: Mapping[str, Any]) -> SeenMessage:
-    raw = raw_of(message) if "raw" in message else None
-    headers: dict[str, str] = header_values(message) if raw is None else {}
-    for field in read_header(raw or b""):
+    raw = raw_of(message) if "raw" in message else write_head(header_fields(message))
+    headers: dict[str, str] = {}
+    for field in read_header(raw):
         headers.setdefault(field.name, field.value)
     return SeenMessage(
         provider_message_id=message["id"],
@@ -249,7 +249,7 @@ def _seen(message: Mapping[str, Any]) -> SeenMessage:
         subject=read_subject(headers.get("subject")),
         internet_message_id=headers.get("message-id"),
         raw=raw,
-        header=write_header(message["payload"]["headers"]) if raw is None else None,
+        is_whole="raw" in message,
     )
 
 

@@ -237,6 +237,11 @@ def header_values(message: Mapping[str, Any]) -> dict[str, str]:
     return values
 
 
+def header_fields(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The header of a message in the shape ``metadata``, from the top."""
+    return [(one["name"], one["value"]) for one in message.get("payload", {}).get("headers", ())]
+
+
 def moment_of(message: Mapping[str, Any]) -> datetime:
     """When a message came into the mailbox, by Google's clock."""
     return datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)

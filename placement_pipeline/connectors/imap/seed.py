@@ -190,14 +190,13 @@ class _Sweep:
         verdicts = self._notebook.are_ours([_envelope(message) for message in new.values()]) if new else ()
         ours = [uid for uid, is_ours in zip(new, verdicts, strict=True) if is_ours]
         large = {one.uid for one in found if (one.byte_count or 0) > MAX_PROBE_BYTES}
-        if kept := [uid for uid in ours if uid in large]:
-            # No probe is that large: what its header tells has to do.
-            headers = self._connection.headers(kept)
-            self._notebook.keep([replace(new[uid], header=headers[uid]) for uid in kept if uid in headers])
-        ours = [uid for uid in ours if uid not in large]
-        for uids in _chunks(ours, _BODIES_AT_ONCE):
+        for uids in _chunks([uid for uid in ours if uid not in large], _BODIES_AT_ONCE):
             raw = self._connection.bodies(uids)
             self._notebook.keep([replace(new[uid], raw=raw[uid]) for uid in uids if uid in raw])
+        # No probe is that large: what its header tells has to do.
+        for uids in _chunks([uid for uid in ours if uid in large], _BODIES_AT_ONCE):
+            raw = self._connection.heads(uids)
+            self._notebook.keep([replace(new[uid], raw=raw[uid], is_whole=False) for uid in uids if uid in raw])
 
 
 def _seen(message_id: str, location: Location, one: Fetched) -> SeenMessage:

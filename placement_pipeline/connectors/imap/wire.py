@@ -156,10 +156,10 @@ class Connection:
         """Whole messages by UID, in one command; without those that have gone meanwhile."""
         return {one.uid: one.content for one in self._fetch(",".join(map(str, uids)), "(UID BODY.PEEK[])")}
 
-    def headers(self, uids: Sequence[int]) -> dict[int, bytes]:
-        """The beginning of messages by UID, as much of the header as is read of any; without those that have gone."""
-        found = self._fetch(",".join(map(str, uids)), f"(UID BODY.PEEK[HEADER]<0.{MAX_HEADER_BYTES}>)")
-        return {one.uid: one.content for one in found}
+    def heads(self, uids: Sequence[int]) -> dict[int, bytes]:
+        """Headers of messages by UID, as much as is read of one."""
+        parts = f"(UID BODY.PEEK[HEADER]<0.{MAX_HEADER_BYTES}>)"
+        return {one.uid: one.content for one in self._fetch(",".join(map(str, uids)), parts)}
 
     def _fetch(self, uids: str, parts: str) -> list[Fetched]:
         with self._talking("fetch"):

@@ -5,7 +5,6 @@ How a call is made is in ``wire``; what a folder means is in ``domain.seeds.land
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -28,15 +27,15 @@ from placement_pipeline.connectors.microsoft.permissions import READ, judge_perm
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
     found,
+    header_fields,
     header_value,
     message_path,
     moment_text,
     read_moment,
     sender_of,
 )
-from placement_pipeline.connectors.probe_shapes import read_token
+from placement_pipeline.connectors.probe_shapes import read_token, write_head
 from placement_pipeline.domain import clocks
-from placement_pipeline.domain.message import write_header
 from placement_pipeline.domain.probe import MAX_PROBE_BYTES, TOKEN_HEADER
 
 FILTERED_MOST = 5000
@@ -247,12 +246,14 @@ class _Sweep:
             await asyncio.to_thread(self._notebook.keep, seen)
 
     async def _see(self, row: _Row, folder: _Folder) -> SeenMessage:
-        path, raw = f"{message_path(row['id'])}/$value", None
-        with suppress(http.TooLargeError):  # no probe is that large: what Graph tells of it has to do
+        path, is_whole = f"{message_path(row['id'])}/$value", True
+        try:
             response = await self._wire.read("messages.value", path, most_bytes=MAX_PROBE_BYTES)
             if response.status_code == httpx.codes.NOT_FOUND:
                 raise ReadError("refused", f"{self._wire.who}: a message was removed while it was read")
             raw = response.content
+        except http.TooLargeError:  # no probe is that large: what Graph tells of it has to do
+            raw, is_whole = write_head(header_fields(row)), False
         envelope = _envelope(row)
         return SeenMessage(
             provider_message_id=row["id"],
@@ -263,7 +264,7 @@ class _Sweep:
             subject=envelope.subject,
             internet_message_id=row.get("internetMessageId"),
             raw=raw,
-            header=write_header(row.get("internetMessageHeaders") or ()) if raw is None else None,
+            is_whole=is_whole,
         )
 
     def _folder(self, row: _Row) -> _Folder:

@@ -274,6 +274,11 @@ def read_moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def header_fields(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headers that a message shows, from the top."""
+    return [(str(one["name"]), str(one["value"])) for one in row.get("internetMessageHeaders") or ()]
+
+
 def header_value(row: Mapping[str, Any], name: str) -> str | None:
     """The first header of this name that a message shows."""
     for header in row.get("internetMessageHeaders") or ():

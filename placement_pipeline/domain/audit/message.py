@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from placement_pipeline.domain.auth.dkim.arc import judge_arc, verify_chain
-from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, verify_signatures
+from placement_pipeline.domain.auth.dkim.arc import ArcChain, ArcState, judge_arc, verify_chain
+from placement_pipeline.domain.auth.dkim.signatures import DkimSignature, SignatureState, verify_signatures
 from placement_pipeline.domain.auth.dkim.verdict import judge_signatures, seen_selectors
 from placement_pipeline.domain.auth.dmarc.message import judge_dmarc
 from placement_pipeline.domain.auth.dmarc.walk import find_policy, is_aligned
 from placement_pipeline.domain.auth.providers import PROVIDERS, default_signer_of
 from placement_pipeline.domain.auth.receiver.envelope import ReceivedEnvelope, read_envelope
-from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, audit_receiver, read_verdict
+from placement_pipeline.domain.auth.receiver.verdict import (
+    ReceiverVerdict,
+    audit_receiver,
+    read_verdict,
+    signing_domain,
+)
 from placement_pipeline.domain.auth.spf.delivery import judge_spf
 from placement_pipeline.domain.auth.spf.evaluation import check_host
 from placement_pipeline.domain.auth.spf.results import SpfOutcome
@@ -23,8 +28,11 @@ from placement_pipeline.domain.findings import Finding, SubjectKind, make_findin
 from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain, read_header
 from placement_pipeline.domain.mime import ContentError
 from placement_pipeline.domain.names import IpAddress
+from placement_pipeline.domain.probe import MAX_PROBE_BYTES
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 
+_NOT_WHOLE = f"of a message of more than {MAX_PROBE_BYTES // 1024**2} MiB only the header is read"
+_TOLD = {"pass": SignatureState.VALID, "fail": SignatureState.FAILED}
 _ANY_MENU = "the mail provider's settings for DKIM"
 
 
@@ -58,6 +66,7 @@ class ReceivedMessage:
         authserv_id: trust the results signed with this name and no others.
         envelope: where the delivery is known from elsewhere.
         signature_html: the sender's signature, where it is known; else it is found by its marks.
+        is_whole: whether ``raw`` is more than the header. A header alone is judged by what the receiver found.
     """
 
     raw: bytes
@@ -68,6 +77,7 @@ class ReceivedMessage:
     authserv_id: str | None = None
     envelope: DeliveryEnvelope = DeliveryEnvelope()
     signature_html: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,8 @@ async def audit_message(message: ReceivedMessage, resolver: Resolver) -> Message
     stored, content = _judge_stored(message, fields, verdict)
     author = from_domain(fields)
     signatures, chain, spf = await asyncio.gather(
-        verify_signatures(message.raw, resolver, message.received_at),
-        verify_chain(message.raw, resolver),
+        _find_signatures(message, verdict, resolver),
+        _find_chain(message, resolver),
         _find_spf(message.envelope, seen, verdict, resolver),
     )
     arc = judge_arc(chain, message.subject)
@@ -140,11 +150,41 @@ def _judge_stored(
     """What the message says by itself, and its content where that can be read."""
     findings = audit_receiver(verdict, message.subject)
     try:
+        if not message.is_whole:
+            raise ContentError(_NOT_WHOLE)
         content = read_content(message.raw, message.signature_html)
     except ContentError as error:
         unread = make_finding("content_unknown", SubjectKind.MESSAGE, message.subject, {}, detail=error)
         return [*findings, unread], None
     return [*findings, *audit_content(content, from_domain(tuple(fields)) or "", message.subject)], content
+
+
+async def _find_signatures(
+    message: ReceivedMessage, verdict: ReceiverVerdict, resolver: Resolver
+) -> list[DkimSignature]:
+    """The signatures, verified; of a header alone, as its receiver found them."""
+    if message.is_whole:
+        return await verify_signatures(message.raw, resolver, message.received_at)
+    found = [one for one in verdict.results if one.method == "dkim"]
+    if not found:
+        return [DkimSignature("", "", SignatureState.UNKNOWN, "", f"its receiver does not say, and {_NOT_WHOLE}")]
+    return [
+        DkimSignature(
+            signing_domain(one),
+            one.properties.get("header.s", ""),
+            _TOLD.get(one.result, SignatureState.UNKNOWN),
+            "" if one.result == "pass" else f"dkim={one.result} by its receiver",
+        )
+        for one in found
+        if one.result != "none"
+    ]
+
+
+async def _find_chain(message: ReceivedMessage, resolver: Resolver) -> ArcChain:
+    chain = await verify_chain(message.raw, resolver)
+    if message.is_whole or chain.state is ArcState.NONE:
+        return chain
+    return ArcChain(ArcState.UNKNOWN, (), "", _NOT_WHOLE)
 
 
 async def _find_spf(

@@ -12,8 +12,13 @@ from ipaddress import ip_network
 from placement_pipeline.domain.auth.providers import PROVIDERS
 from placement_pipeline.domain.auth.receiver.envelope import read_envelope
 from placement_pipeline.domain.auth.receiver.results import MethodResult
-from placement_pipeline.domain.auth.receiver.verdict import ReceiverVerdict, mail_from_domain, read_verdict
-from placement_pipeline.domain.message import HeaderField, domain_of_address, from_domain
+from placement_pipeline.domain.auth.receiver.verdict import (
+    ReceiverVerdict,
+    mail_from_domain,
+    read_verdict,
+    signing_domain,
+)
+from placement_pipeline.domain.message import HeaderField, from_domain
 from placement_pipeline.domain.names import IpAddress, is_same_organization
 from placement_pipeline.domain.seeds.matching import FoundBy
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
@@ -76,7 +81,7 @@ def _is_aligned(verdict: ReceiverVerdict, author: str | None) -> bool:
 def _vouching(result: MethodResult) -> str:
     """The domain that a passing result vouches for."""
     if result.method == "dkim":
-        return result.properties.get("header.d", "") or domain_of_address(result.properties.get("header.i", ""))
+        return signing_domain(result)
     return mail_from_domain(result) if result.method == "spf" else ""
 
 

@@ -12,6 +12,7 @@ import pytest
 from placement_pipeline.connectors.errors import SeedReadError, SignInError
 from placement_pipeline.connectors.google.seed import GmailSeedReader
 from placement_pipeline.connectors.mail import Cursor, Scopes, SeedEnvelope, SeenMessage, SweepReading
+from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER, OutgoingProbe
 from placement_pipeline.sandbox.post.mailstore import StoredMessage
 from tests.contract.conftest import ANNA, COLD, MOVED_AFTER_SECONDS, WIDE, Doors, no_draft, probe_to
@@ -77,7 +78,10 @@ class Room:
 
 def large(token: str) -> bytes:
     """A message with our token and more bytes than are read."""
-    head = f"From: {ANNA}\r\nSubject: Large\r\nMessage-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+    head = (
+        f"Authentication-Results: mx.example; spf=pass\r\n smtp.mailfrom={ANNA}\r\nFrom: {ANNA}\r\nSubject: Large\r\n"
+    )
+    head += f"Message-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
     return head.encode() + b"x" * 76 * 2**15
 
 
@@ -437,7 +441,7 @@ async def test_reps_of_other_providers_are_found_as_well(room: Room) -> None:
     assert room.notes.find(probe.token).from_address == WIDE
 
 
-async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(room: Room) -> None:
+async def test_a_message_too_large_for_a_probe_is_placed_and_only_its_header_kept(room: Room) -> None:
     """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
     token = token_of("test-1", "large")
     room.ours.add(token)
@@ -446,8 +450,11 @@ async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(room: Room
     await room.sweep()
 
     found = room.notes.find(token)
-    assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
-    assert found.header is not None
-    assert b"Subject: Large\r\n" in found.header, "who sent it is judged by this"
+    assert (found.is_whole, found.subject, found.from_address) == (False, "Large", ANNA)
+    assert found.raw
+    said = {field.name: field.value for field in read_header(found.raw)}
+    assert said["authentication-results"] == f"mx.example; spf=pass smtp.mailfrom={ANNA}"
+    assert said[TOKEN_HEADER.lower()] == token
+    assert len(found.raw) < 4096
     assert (found.internet_message_id, "SPAM" in found.location.labels) == ("<large@acme.example>", True)
     assert room.notes.find(probe.token).raw is not None

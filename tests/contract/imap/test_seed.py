@@ -17,6 +17,7 @@ from placement_pipeline.connectors.imap.seed import ImapSeedReader
 from placement_pipeline.connectors.mail import Location, SweepReading
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSource
+from placement_pipeline.domain.message import read_header
 from placement_pipeline.domain.probe import TOKEN_HEADER
 from placement_pipeline.settings import load_settings
 from placement_pipeline.stages.access import Access
@@ -407,11 +408,14 @@ def flags(doors: Doors, seed_id: str, token: str) -> bytes:
 
 def large(token: str) -> bytes:
     """A message with our token and more bytes than are read."""
-    head = f"From: {ANNA}\r\nSubject: Large\r\nMessage-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+    head = (
+        f"Authentication-Results: mx.example; spf=pass\r\n smtp.mailfrom={ANNA}\r\nFrom: {ANNA}\r\nSubject: Large\r\n"
+    )
+    head += f"Message-ID: <large@acme.example>\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
     return head.encode() + b"x" * 76 * 2**15
 
 
-async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doors) -> None:
+async def test_a_message_too_large_for_a_probe_is_placed_and_only_its_header_kept(doors: Doors) -> None:
     """Three mails of 39 MB cost 1.3 GB of memory and lay in the database."""
     token = token_of("test-1", "large")
     doors.sandbox.office.store.add(doors.account("regional-01").address, large(token), "junk")
@@ -419,7 +423,10 @@ async def test_a_message_too_large_for_a_probe_is_placed_and_not_kept(doors: Doo
     await doors.seed("regional-01").sweep(SINCE, None, notes)
 
     found = notes.find(token)
-    assert (found.raw, found.subject, found.from_address) == (None, "Large", ANNA)
-    assert found.header is not None
-    assert b"Subject: Large\r\n" in found.header, "who sent it is judged by this"
+    assert (found.is_whole, found.subject, found.from_address) == (False, "Large", ANNA)
+    assert found.raw
+    said = {field.name: field.value for field in read_header(found.raw)}
+    assert said["authentication-results"] == f"mx.example; spf=pass smtp.mailfrom={ANNA}"
+    assert said[TOKEN_HEADER.lower()] == token
+    assert len(found.raw) < 4096
     assert (found.internet_message_id, found.location.folder) == ("<large@acme.example>", "junk")

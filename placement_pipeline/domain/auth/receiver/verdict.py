@@ -93,6 +93,11 @@ def mail_from_domain(result: MethodResult) -> str:
     return _named_domain(result, _MAIL_FROM)
 
 
+def signing_domain(result: MethodResult) -> str:
+    """The domain of the signature that a DKIM result is about; empty where it names none."""
+    return _named_domain(result, ("header.d", "header.i"))
+
+
 def _named_domain(result: MethodResult, names: Sequence[str]) -> str:
     domains = (domain_of_address(result.properties.get(name, "")) for name in names)
     return next((domain for domain in domains if "." in domain and is_dns_name(domain)), "")

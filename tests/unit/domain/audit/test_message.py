@@ -5,11 +5,17 @@ from ipaddress import ip_address
 
 import pytest
 
-from placement_pipeline.domain.audit.message import DeliveryEnvelope, MessageAudit, ReceivedMessage, audit_message
+from placement_pipeline.domain.audit.message import (
+    DeliveryEnvelope,
+    MessageAudit,
+    ReceivedMessage,
+    audit_message,
+    audit_stored_message,
+)
 from placement_pipeline.domain.dns import CannotTell, Failure
 from placement_pipeline.domain.message import read_header, received_at
 from placement_pipeline.domain.words import ProviderFamily
-from tests.unit.domain.zones import Zone, ZoneResolver, google_header, key_record, mail, sign
+from tests.unit.domain.zones import Zone, ZoneResolver, google_header, key_record, mail, seal, sign
 
 DEFAULT_SIGNER = "acme-example.20230601.gappssmtp.com"
 ZONE: Zone = {
@@ -103,3 +109,38 @@ def test_when_a_message_was_received_is_read_off_the_topmost_line() -> None:
 @pytest.mark.parametrize("line", [b"", b"Received: by a", b"Received: by a; soon", b"Received: by a; 99 Nov 99999"])
 def test_a_line_that_does_not_say_when_is_unknown(line: bytes) -> None:
     assert received_at(read_header(line + b"\r\n")) is None
+
+
+@pytest.mark.parametrize(
+    ("dkim", "code"),
+    [
+        ("pass header.i=@acme.example header.s=google", "dkim_aligned"),
+        ("pass header.d=acme-example.20230601.gappssmtp.com", "dkim_provider_default"),
+        ("fail header.i=@acme.example header.s=google", "dkim_failed"),
+        ("temperror header.i=@acme.example", "dkim_unknown"),
+        ("none", "dkim_unsigned"),
+        ("", "dkim_unknown"),
+    ],
+)
+async def test_a_header_alone_is_judged_by_what_its_receiver_found_and_its_content_is_unknown(
+    dkim: str, code: str
+) -> None:
+    """Of a message of more than 1 MiB nothing was said, as if nothing were wrong with it."""
+    told = f"dkim={dkim}; ".encode() if dkim else b""
+    head = google_header("pass", "a@acme.example").replace(b"spf=", told + b"spf=", 1)
+    head += SIGNED.partition(b"\r\n\r\n")[0]
+    message = ReceivedMessage(head, "m", ProviderFamily.GMAIL, is_whole=False)
+    audited = await audit_message(message, ZoneResolver(ZONE))
+
+    said = codes(audited)
+    assert (said["spf"], said["dkim"], said["content"]) == ("spf_pass_aligned", code, "content_unknown")
+    assert audited.content is None
+    (unread,) = (finding for finding in audited.findings if finding.code == "content_unknown")
+    assert "more than 1 MiB only the header is read" in unread.remedy
+    assert [one.code for one in audit_stored_message(message) if one.check == "content"] == ["content_unknown"]
+
+
+async def test_a_chain_whose_message_is_not_there_is_unknown_and_not_broken() -> None:
+    head = seal(mail()).partition(b"\r\n\r\n")[0]
+    audited = await audit_message(ReceivedMessage(head, "m", ProviderFamily.GMAIL, is_whole=False), ZoneResolver(ZONE))
+    assert codes(audited)["arc"] == "arc_unknown"
