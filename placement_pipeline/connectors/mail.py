@@ -170,11 +170,24 @@ class Sender(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class BounceReading:
+    """What a mailbox was told of mail that could not be delivered.
+
+    Attributes:
+        notices: whole, newest first; 200 at most.
+        unread_count: notices by their header that are larger than is read.
+    """
+
+    notices: Sequence[bytes]
+    unread_count: int = 0
+
+
 class BounceReader(Protocol):
     """One rep's mailbox, as something that is told what could not be delivered."""
 
-    async def read_bounces(self, since: datetime) -> list[bytes]:
-        """The notices of its provider and of others that arrived since then, whole, newest first; 200 at most.
+    async def read_bounces(self, since: datetime) -> BounceReading:
+        """The notices of its provider and of others that arrived since then.
 
         Args:
             since: aware, by our clock.

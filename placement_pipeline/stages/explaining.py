@@ -168,20 +168,25 @@ class _Inquiry:
         since = min(probe.sent_at for probe in probes) - clocks.NARROWED_BY
         try:
             reader = await self._access.bounce_reader(self._roster[probes[0].mailbox_id])
-            raws = await reader.read_bounces(since)
+            reading = await reader.read_bounces(since)
         except ConnectorError as error:
             for probe in probes:
                 self._told[_key(probe)].doubt("notices", str(error))
             return
-        notices = [notice for raw in raws if (notice := read_notice(raw)) is not None]
+        notices = [notice for raw in reading.notices if (notice := read_notice(raw)) is not None]
         found = assign_notices(notices, [self._as_sent(probe) for probe in probes])
-        is_whole = len(raws) < MOST_NOTICES
+        is_whole = len(reading.notices) < MOST_NOTICES
         for probe in probes:
             told = self._told[_key(probe)]
             told.reports = found.get(_key(probe), ())
             told.notices = Asked.FOUND if told.reports else Asked.NOTHING
             if not told.reports and not is_whole:
                 told.doubt("notices", f"Mailbox {probe.mailbox_id}: it holds more notices than are read.")
+            if not told.reports and reading.unread_count:
+                told.doubt(
+                    "notices",
+                    f"Mailbox {probe.mailbox_id}: {reading.unread_count} of its notices are too large to be read.",
+                )
 
     def _as_sent(self, probe: MissingProbe) -> SentProbe:
         address = self._seeds[probe.seed_id].address

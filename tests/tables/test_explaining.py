@@ -14,6 +14,7 @@ from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.http import ClockWatch
 from placement_pipeline.connectors.mail import (
     BounceReader,
+    BounceReading,
     Fence,
     FoundSent,
     LookUp,
@@ -67,6 +68,7 @@ class World(Access, Sender, BounceReader, DeliveryLog):
         self.asked: Counter[str] = Counter()
         self.copies: dict[str, LookUp] = {}
         self.notices: Sequence[bytes] | Exception = ()
+        self.unread_count = 0
         self.entries: Sequence[LogEntry] | Exception = ()
         self.refusal: Exception | None = None
         self.until: datetime | None = None
@@ -97,11 +99,11 @@ class World(Access, Sender, BounceReader, DeliveryLog):
     async def prove(self) -> str:
         return "the mailbox opens"
 
-    async def read_bounces(self, since: datetime) -> list[bytes]:
+    async def read_bounces(self, since: datetime) -> BounceReading:
         self.asked["notices"] += 1
         if isinstance(self.notices, Exception):
             raise self.notices
-        return list(self.notices)
+        return BounceReading(list(self.notices), self.unread_count)
 
     async def read(self, since: datetime, until: datetime) -> list[LogEntry]:
         self.asked["log"] += 1
@@ -243,6 +245,22 @@ def test_a_reading_that_is_full_does_not_prove_that_there_is_no_notice(planted: 
     explain(planted, world)
     assert set(codes(planted).values()) == {"unknown"}
     world.notices = [other] * (MOST_NOTICES - 1)
+    explain(planted, world)
+    assert "unknown" not in codes(planted).values()
+
+
+def test_a_notice_that_is_too_large_to_be_read_is_not_none_and_the_explanation_says_so(
+    planted: Engine, world: World
+) -> None:
+    """It was passed over, and its probe counted as lost without a reason."""
+    world.unread_count = 2
+    explain(planted, world)
+    assert set(codes(planted).values()) == {"unknown"}
+    with planted.begin() as connection:
+        told = [row.evidence["notes"] for row in connection.execute(select(tables.probe_explanations))]
+    assert told
+    assert all(any("2 of its notices are too large to be read" in note for note in notes) for notes in told)
+    world.unread_count = 0
     explain(planted, world)
     assert "unknown" not in codes(planted).values()
 

@@ -5,11 +5,12 @@ How a call is made is in ``wire``; what a notice says is read in ``domain.seeds.
 
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
 from placement_pipeline.connectors import http
+from placement_pipeline.connectors.mail import BounceReading
 from placement_pipeline.connectors.microsoft.wire import (
     GraphWire,
     message_path,
@@ -23,6 +24,7 @@ from placement_pipeline.domain.seeds.notices import may_be_notice
 
 _BOUNCES_AT_MOST = 200
 _BATCH = 50
+_TOO_LARGE: Literal["too large"] = "too large"
 
 
 class GraphBounceReader:
@@ -35,14 +37,16 @@ class GraphBounceReader:
     def __init__(self, wire: GraphWire) -> None:
         self._wire = wire
 
-    async def read_bounces(self, since: datetime) -> list[bytes]:
+    async def read_bounces(self, since: datetime) -> BounceReading:
         """As ``mail.BounceReader.read_bounces``: of the inbox, by who writes and as what; no other mail is opened."""
         ids = await self._notices(since - clocks.SEARCHED_BEFORE)
         notices: list[bytes] = []
+        unread_count = 0
         for start in range(0, len(ids), _BATCH):
             read = await http.together(self._whole(one) for one in ids[start : start + _BATCH])
-            notices += [raw for raw in read if raw is not None]
-        return notices
+            notices += [raw for raw in read if isinstance(raw, bytes)]
+            unread_count += read.count(_TOO_LARGE)
+        return BounceReading(notices, unread_count)
 
     async def _notices(self, since: datetime) -> list[str]:
         query = {
@@ -60,13 +64,13 @@ class GraphBounceReader:
                     break
         return ids[:_BOUNCES_AT_MOST]
 
-    async def _whole(self, message_id: str) -> bytes | None:
+    async def _whole(self, message_id: str) -> bytes | Literal["too large"] | None:
         """The message; None where it was deleted since it was listed."""
         path = f"{message_path(message_id)}/$value"
         try:
             response = await self._wire.read("messages.value", path, most_bytes=MAX_PROBE_BYTES)
-        except http.TooLargeError:  # no notice is that large
-            return None
+        except http.TooLargeError:
+            return _TOO_LARGE
         return None if response.status_code == httpx.codes.NOT_FOUND else response.content
 
 

@@ -317,11 +317,11 @@ async def test_notices_of_failed_deliveries_are_read_whole_and_nothing_else(door
     chatter = b"From: Postmaster <postmaster@acme.example>\r\nTo: carl\r\nSubject: New rules\r\n\r\nRead them.\r\n"
     doors.sandbox.office.store.add(COLD, chatter, "inbox")
     # Our clock is an hour ahead.
-    notices = await doors.gmail_bounces(COLD).read_bounces(datetime.now(UTC) + timedelta(hours=1))
+    notices = (await doors.gmail_bounces(COLD).read_bounces(datetime.now(UTC) + timedelta(hours=1))).notices
     assert [first.token.encode() in notice or second.token.encode() in notice for notice in notices] == [True, True]
     assert second.token.encode() in notices[0], "newest first"
     assert all(b"Status: 5.1.1" in notice for notice in notices)
-    assert await doors.gmail_bounces(WIDE).read_bounces(SINCE) == []
+    assert (await doors.gmail_bounces(WIDE).read_bounces(SINCE)).notices == []
 
 
 async def test_notices_are_found_by_who_writes_with_an_address_or_without_and_else_by_what_they_are_called(
@@ -339,7 +339,7 @@ async def test_notices_are_found_by_who_writes_with_an_address_or_without_and_el
     ]
     for raw in (*notices, *others):
         doors.sandbox.office.store.add(ANNA, raw, "inbox")
-    assert set(notices) == set(await doors.gmail_bounces(ANNA).read_bounces(SINCE))
+    assert set(notices) == set((await doors.gmail_bounces(ANNA).read_bounces(SINCE)).notices)
 
 
 async def test_other_mail_of_a_postmaster_does_not_crowd_a_notice_out(
@@ -353,7 +353,7 @@ async def test_other_mail_of_a_postmaster_does_not_crowd_a_notice_out(
             f"From: Postmaster <postmaster@acme.example>\r\nTo: carl\r\nSubject: Rule {number}\r\n\r\nRead it.\r\n"
         )
         doors.sandbox.office.store.add(COLD, chatter.encode(), "inbox")
-    notices = await doors.gmail_bounces(COLD).read_bounces(SINCE)
+    notices = (await doors.gmail_bounces(COLD).read_bounces(SINCE)).notices
     assert any(probe.token.encode() in notice for notice in notices)
     assert len(notices) <= 2
 
@@ -367,3 +367,17 @@ async def test_notices_that_cannot_be_read_are_not_none(
     with pytest.raises(ReadError) as caught:
         await doors.gmail_bounces(COLD).read_bounces(SINCE)
     assert caught.value.code == "unreachable"
+
+
+@pytest.mark.parametrize(("is_notice", "count"), [(True, 1), (False, 0)])
+async def test_a_notice_that_is_too_large_to_be_read_is_counted_and_other_mail_is_not(
+    doors: Doors, is_notice: bool, count: int
+) -> None:
+    raw = report(status_part("nobody@nowhere.example"))
+    if not is_notice:
+        raw = raw.replace(b"=delivery-status", b"=feedback-report")
+    before = await doors.gmail_bounces(WIDE).read_bounces(SINCE)
+    doors.sandbox.office.store.add(WIDE, raw + b"x" * 76 * 2**15, "inbox")
+    after = await doors.gmail_bounces(WIDE).read_bounces(SINCE)
+    assert after.unread_count - before.unread_count == count
+    assert after.notices == before.notices

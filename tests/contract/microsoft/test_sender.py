@@ -297,13 +297,13 @@ async def test_notices_of_bounces_are_read_newest_first_and_no_other_mail_is_ope
     for address in lost:
         await sender.send(probe_to(address, MIA), any_draft)
     before = doors.calls("graph.messages.raw")
-    notices = [email.message_from_bytes(raw) for raw in await doors.graph_bounces(MIA).read_bounces(since)]
+    notices = [email.message_from_bytes(raw) for raw in (await doors.graph_bounces(MIA).read_bounces(since)).notices]
     assert set(lost) <= {notice["X-Failed-Recipients"] for notice in notices}
     moments = [parsedate_to_datetime(notice["Date"]) for notice in notices]
     assert moments == sorted(moments, reverse=True)
     assert {notice.get_content_type() for notice in notices} == {"multipart/report"}
     assert doors.calls("graph.messages.raw") - before == len(notices)
-    assert await doors.graph_bounces(MIA).read_bounces(datetime.now(UTC) + timedelta(days=2)) == []
+    assert (await doors.graph_bounces(MIA).read_bounces(datetime.now(UTC) + timedelta(days=2))).notices == []
 
 
 async def test_notices_are_told_from_other_mail_by_their_header(doors: Doors) -> None:
@@ -319,10 +319,10 @@ async def test_notices_are_told_from_other_mail_by_their_header(doors: Doors) ->
         report(status_part(lost)).replace(b"=delivery-status", b"=disposition-notification"),
     ]
     since = datetime.now(UTC) - timedelta(seconds=1)
-    known = set(await doors.graph_bounces(MIA).read_bounces(since))
+    known = set((await doors.graph_bounces(MIA).read_bounces(since)).notices)
     for raw in (*notices, *others):
         doors.sandbox.office.store.add(MIA, raw, "inbox")
-    assert set(notices) == set(await doors.graph_bounces(MIA).read_bounces(since)) - known
+    assert set(notices) == set((await doors.graph_bounces(MIA).read_bounces(since)).notices) - known
 
 
 @pytest.mark.parametrize("operation", ["graph.messages.list", "graph.messages.raw"])
@@ -376,3 +376,17 @@ def find_message_id(doors: Doors, token: str) -> str:
     (submission,) = [s for s in doors.sandbox.office.submissions if token.encode() in s.raw]
     (line,) = [line for line in submission.raw.split(b"\r\n") if line.lower().startswith(b"message-id:")]
     return line.partition(b":")[2].strip().decode()
+
+
+@pytest.mark.parametrize(("is_notice", "count"), [(True, 1), (False, 0)])
+async def test_a_notice_that_is_too_large_to_be_read_is_counted_and_other_mail_is_not(
+    doors: Doors, is_notice: bool, count: int
+) -> None:
+    raw = report(status_part("nobody@nowhere.example"))
+    if not is_notice:
+        raw = raw.replace(b"=delivery-status", b"=feedback-report")
+    before = await doors.graph_bounces(MIA).read_bounces(SINCE)
+    doors.sandbox.office.store.add(MIA, raw + b"x" * 76 * 2**15, "inbox")
+    after = await doors.graph_bounces(MIA).read_bounces(SINCE)
+    assert after.unread_count - before.unread_count == count
+    assert after.notices == before.notices
