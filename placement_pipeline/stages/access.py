@@ -36,7 +36,7 @@ from placement_pipeline.connectors.sign_in import InMemoryOnly, RotatedTokens, T
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.words import MailProvider, ProviderFamily
 from placement_pipeline.settings import Seed, Settings
-from placement_pipeline.stages.credentials import no_credentials, reveal
+from placement_pipeline.stages.credentials import no_credentials, no_way_in, reveal
 from placement_pipeline.stages.google_access import GoogleAccess
 from placement_pipeline.stages.microsoft_access import MicrosoftAccess
 from placement_pipeline.stages.workplace import utc_now
@@ -78,23 +78,35 @@ class Access:
         """The mailbox as something that sends.
 
         Raises:
-            SignInError: the secrets hold no way to sign in to it.
+            SignInError: the secrets hold no way to sign in to it, or its provider is one that nobody signs in to.
         """
-        if mailbox.provider is MailProvider.GOOGLE:
-            return GmailSender(self._google.mailbox(mailbox, READ_AND_SEND))
-        return GraphSender(self._microsoft.mailbox(mailbox))
+        match mailbox.provider:
+            case MailProvider.GOOGLE:
+                return GmailSender(self._google.mailbox(mailbox, READ_AND_SEND))
+            case MailProvider.MICROSOFT365:
+                return GraphSender(self._microsoft.mailbox(mailbox))
+            case other:
+                raise no_way_in(mailbox.mailbox_id, other)
 
     async def history_reader(self, mailbox: RosterEntry) -> HistoryReader:
         """The mailbox as something with a past; raises as ``sender``."""
-        if mailbox.provider is MailProvider.GOOGLE:
-            return GmailHistoryReader(self._google.mailbox(mailbox, READ_ONLY))
-        return GraphHistoryReader(self._microsoft.mailbox(mailbox))
+        match mailbox.provider:
+            case MailProvider.GOOGLE:
+                return GmailHistoryReader(self._google.mailbox(mailbox, READ_ONLY))
+            case MailProvider.MICROSOFT365:
+                return GraphHistoryReader(self._microsoft.mailbox(mailbox))
+            case other:
+                raise no_way_in(mailbox.mailbox_id, other)
 
     async def bounce_reader(self, mailbox: RosterEntry) -> BounceReader:
         """The mailbox as something that is told what could not be delivered; raises as ``sender``."""
-        if mailbox.provider is MailProvider.GOOGLE:
-            return GmailBounceReader(self._google.mailbox(mailbox, READ_ONLY))
-        return GraphBounceReader(self._microsoft.mailbox(mailbox))
+        match mailbox.provider:
+            case MailProvider.GOOGLE:
+                return GmailBounceReader(self._google.mailbox(mailbox, READ_ONLY))
+            case MailProvider.MICROSOFT365:
+                return GraphBounceReader(self._microsoft.mailbox(mailbox))
+            case other:
+                raise no_way_in(mailbox.mailbox_id, other)
 
     async def seed_reader(self, seed: Seed) -> SeedReader:
         """The seed as something that is looked into; raises as ``sender``."""

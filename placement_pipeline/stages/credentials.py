@@ -16,3 +16,12 @@ def no_credentials(who: str, setting: str) -> SignInError:
     return SignInError(
         RefusalCode.SIGN_IN_REFUSED, "no_credentials", f"{who}: there are no credentials; set {setting}."
     )
+
+
+def no_way_in(mailbox_id: str, provider: object) -> SignInError:
+    """The error for a mailbox at a provider that has a name and no connectors."""
+    return SignInError(
+        RefusalCode.SIGN_IN_REFUSED,
+        "unknown_provider",
+        f"Mailbox {mailbox_id}: mail is not sent or read at {provider}; correct it in the table of mailboxes.",
+    )

@@ -1,15 +1,18 @@
-"""Which tenant a Microsoft seed is signed in to."""
+"""Which tenant a Microsoft seed is signed in to, and that no provider is taken for another."""
 
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from placement_pipeline.connectors import http
+from placement_pipeline.connectors.errors import SignInError
+from placement_pipeline.domain.words import MailProvider
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages import microsoft_access
 from placement_pipeline.stages.access import Access
 from placement_pipeline.stages.workplace import utc_now
+from tests.unit.domain.rosters import entry
 
 SEED = {"id": "seed-01", "address": "zoe@contoso.example", "contact": {"name": "Zoe", "company": "Contoso"}}
 SECRETS = {"microsoft_tenant": "acme", "microsoft_client_id": "app", "microsoft_client_secret": "secret"}
@@ -59,3 +62,22 @@ async def test_a_microsoft_seed_may_live_in_a_tenant_of_its_own(
         await Access(settings, client, http.ClockWatch(utc_now)).seed_reader(settings.seeds[0])
 
     assert RecordingApp.asked == [asked]
+
+
+@pytest.mark.parametrize("asked", ["sender", "history_reader", "bounce_reader"])
+async def test_a_provider_without_connectors_is_not_taken_for_microsoft(asked: str) -> None:
+    settings = Settings.model_validate(
+        {
+            "tests": {"template": "t"},
+            "roster": {"mailboxes_file": "m.csv"},
+            "templates": [{"id": "t", "subject": "s", "file": "t.html"}],
+            "seeds": [{**SEED, "family": "gmail"}],
+            "secrets": SECRETS,
+        }
+    )
+    elsewhere = entry(provider=cast(MailProvider, "zoho"))
+
+    async with httpx.AsyncClient() as client:
+        access = Access(settings, client, http.ClockWatch(utc_now))
+        with pytest.raises(SignInError, match=r"mail is not sent or read at zoho; correct it in the table"):
+            await getattr(access, asked)(elsewhere)
