@@ -15,6 +15,7 @@ from placement_pipeline.domain.seeds.matching import Expected
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import MailProvider, Route, SendState, SyncMode, TestState
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.storable import storable
 
 messages = tables.seed_messages
 jobs = tables.send_jobs
@@ -77,11 +78,15 @@ def save_cursor(connection: Connection, seed_id: str, cursor: Mapping[str, Any],
 def load_locations(
     connection: Connection, seed_id: str, message_ids: Collection[str]
 ) -> dict[str, Mapping[str, Any] | None]:
-    """Where those of these messages lie that are known, by the provider's id."""
+    """Where those of these messages lie that are known, by the provider's id as it was asked for.
+
+    Stored it may be without what the database takes of no text.
+    """
     query = select(messages.c.message_id_provider, messages.c.location).where(
         messages.c.seed_id == seed_id, messages.c.message_id_provider.in_(message_ids)
     )
-    return dict(connection.execute(query).tuples().all())
+    stored = dict(connection.execute(query).tuples().all())
+    return {asked: stored[kept] for asked in message_ids if (kept := storable(asked)) in stored}
 
 
 def load_expected(

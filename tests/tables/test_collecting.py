@@ -63,17 +63,18 @@ class Mailbox(SeedReader):
         self.received_at = NOW
         self.cursors: list[Cursor | None] = []
         self.is_whole = True
+        self.message_id = "m-1"
         self._token, self._raw = token, RAW.format(mark).encode()
 
     async def sweep(self, since: datetime, cursor: Cursor | None, notebook: SeedNotebook) -> SweepReading:
         location = Location(folder=self.folder, inference="focused")
-        if notebook.known(["m-1"]):
-            notebook.keep([SeenMessage("m-1", location)])
+        if self.message_id in notebook.known([self.message_id]):
+            notebook.keep([SeenMessage(self.message_id, location)])
         else:
             notebook.keep(
                 [
                     SeenMessage(
-                        "m-1",
+                        self.message_id,
                         location,
                         self.received_at,
                         self._token,
@@ -170,6 +171,19 @@ def test_a_message_too_large_to_be_kept_is_judged_by_its_header_and_its_content_
     with engine.begin() as connection:
         found = {finding.check: finding.code for finding in verdicts.load_findings(connection, [TEST])[TEST]}
     assert found == {"content": "content_unknown", "receiver": "receiver_user_rule"}
+
+
+@pytest.mark.parametrize("message_id", ["m\0-1", "m-\ud800"])
+def test_a_message_whose_id_the_database_takes_only_in_part_is_followed_when_it_moves(
+    engine: Engine, message_id: str
+) -> None:
+    mailbox = Mailbox(send_a_probe(engine), "")
+    mailbox.message_id = message_id
+    for age in AGES[:2]:
+        collect(engine, mailbox, age)
+        mailbox.folder = "inbox"
+
+    assert placements(engine) == [(Placement.SPAM, "junkemail"), (Placement.FOCUSED, "inbox")]
 
 
 def test_a_sweep_goes_on_where_the_last_whole_one_ended(engine: Engine) -> None:
