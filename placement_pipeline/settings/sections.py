@@ -10,7 +10,7 @@ from placement_pipeline.domain.reputation.answers import ListKind
 from placement_pipeline.domain.reputation.blocklists import Blocklist, blocklist
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.words import MailProvider, Placement
-from placement_pipeline.settings.cron import is_cron
+from placement_pipeline.settings.cron import has_its_day, is_cron
 from placement_pipeline.settings.fields import Duration, FilePath, MailAddress, Section
 
 
@@ -34,6 +34,8 @@ class Business(Section):
     def _known_schedule(cls, value: str) -> str:
         if not is_cron(value):
             raise ValueError(f"{value!r} is no schedule; write five fields as cron does, for example 0 9 * * MON#1")
+        if not has_its_day(value):
+            raise ValueError(f"{value!r} names a day that no year has, and never runs; name another day or month")
         return value
 
     @property

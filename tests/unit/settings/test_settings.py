@@ -97,6 +97,7 @@ def test_a_small_file_is_enough_and_the_first_mode_sends_nothing(config: Path) -
         ("[business]\ntime_zone = ''\n" + MINIMAL, "business.time_zone", "IANA name like Europe/Berlin"),
         ("[business]\ntime_zone = '../UTC'\n" + MINIMAL, "business.time_zone", "IANA name like Europe/Berlin"),
         ("[business]\nschedule = 'every monday'\n" + MINIMAL, "business.schedule", "five fields as cron does"),
+        ("[business]\nschedule = '0 9 30 2 *'\n" + MINIMAL, "business.schedule", "no year has, and never runs"),
         ("[scoring]\nflag_below_rate = 80\n" + MINIMAL, "scoring.flag_below_rate", "less than or equal to 1"),
         ("[scoring]\ninbox = ['promotion']\n" + MINIMAL, "scoring.inbox.0", "'promotions'"),
         ("mode = 'Live'\n" + MINIMAL, "mode", "'dry_run' or 'live'"),
