@@ -77,8 +77,9 @@ def export_sheet(place: Workplace, month: date) -> tuple[Path, Counter[str]]:
     partial = path.with_suffix(".partial")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)  # names and addresses, from the first byte on
         _write(partial, rows, month)
-        partial.chmod(0o600)  # names and addresses
         partial.replace(path)
     except (OSError, FileCreateError) as error:
         with suppress(OSError):

@@ -1,14 +1,18 @@
+import os
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import openpyxl
 import pytest
 from openpyxl.cell.cell import Cell
 
+from placement_pipeline.settings import Export, Settings
 from placement_pipeline.stages import sheet
 from placement_pipeline.stages.sheet import flag_word, surety
+from placement_pipeline.stages.workplace import Workplace
 
 MONTH = date(2026, 11, 1)
 ROW: dict[str, Any] = {
@@ -46,6 +50,37 @@ def written(folder: Path, rows: Sequence[dict[str, Any]]) -> Any:
     path = folder / "sheet.xlsx"
     sheet._write(path, rows, MONTH)
     return openpyxl.load_workbook(path).active
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_the_sheet_is_nobody_elses_to_read_from_its_first_byte_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
+) -> None:
+    """Dagster's processes have the umask of whoever started them."""
+    modes: list[int] = []
+    write = sheet._write
+
+    def watched(path: Path, *more: Any) -> None:
+        modes.append(path.stat().st_mode & 0o777)
+        write(path, *more)
+
+    monkeypatch.setattr(sheet, "_write", watched)
+    monkeypatch.setattr(sheet, "read_sheet", lambda place, month: [ROW])
+    monkeypatch.setattr(sheet, "note_publication", lambda *told: None)
+    exports = tmp_path / "exports"
+    settings = Settings.model_construct(export=Export(directory=exports))
+    place = Workplace(settings, MagicMock(), "run", lambda: datetime(2026, 11, 2, tzinfo=UTC))
+    exports.mkdir()
+    left = exports / "monthly_sheet_2026-11.partial"
+    left.write_text("of a run that died")
+    left.chmod(0o644)
+    before = os.umask(umask)
+    try:
+        path, _ = sheet.export_sheet(place, MONTH)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def cell(page: Any, heading: str, line: int = 2) -> Cell:
