@@ -168,6 +168,10 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
     with place.engine.begin() as connection:
         board = Board(connection, month, place.settings.scoring)
         findings = verdicts.load_findings(connection, [test.test_id for test in board.tests])
+        words: dict[str, dict[ProviderGroup, WordedGroup]] = defaultdict(dict)
+        for one in _Judge(board).judge():
+            words[one.test_id][one.group] = one.worded
+        has_control = bool(board.tests_of(Role.CONTROL))
         found = {}
         for test in board.tests:
             case = Case(
@@ -180,6 +184,9 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 sync_mode=board.roster[test.mailbox_id].sync_mode,
                 route=test.route,
                 sent_via=board.sent_via.get(test.test_id, {}),
+                words=words.get(test.test_id, {}),
+                has_control=has_control,
+                moved_count=sum(board.count(test, group, _is_moved) for group in ProviderGroup),
             )
             found[test.test_id] = diagnose(case)
         verdicts.save_diagnoses(connection, found, place.now())

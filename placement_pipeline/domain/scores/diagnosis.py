@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from placement_pipeline.domain.findings import Finding
+from placement_pipeline.domain.findings import REASONS, Finding
+from placement_pipeline.domain.scores.causes import EFFECTS, Effect
+from placement_pipeline.domain.scores.placement_word import PlacementWord, WordedGroup
 from placement_pipeline.domain.scores.scoring import Score
 from placement_pipeline.domain.seeds.missing import Explanation
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
@@ -33,6 +35,9 @@ class Case:
         route: who sent.
         sent_via: how the received messages were sent, as far as their headers tell: seeds by way.
         explanations: of the probes that show up nowhere.
+        words: what the probes bear out, by provider group; empty where nothing was judged.
+        has_control: whether the control mailbox was tested too.
+        moved_count: probes that were moved after they had been delivered.
     """
 
     findings: Sequence[Finding]
@@ -44,6 +49,9 @@ class Case:
     route: Route
     sent_via: Mapping[SentVia, int] = field(default_factory=dict)
     explanations: Sequence[Explanation] = ()
+    words: Mapping[ProviderGroup, WordedGroup] = field(default_factory=dict)
+    has_control: bool = False
+    moved_count: int = 0
 
     @property
     def is_flagged(self) -> bool:
@@ -112,21 +120,11 @@ def diagnose(case: Case) -> list[Diagnosis]:
     causes = [] if case.stop_code is None else [_stopped(case.stop_code, case.stop_detail)]
     if case.is_flagged:
         causes += [cause for rule in _RULES if (cause := rule(case)) is not None]
+        causes += _others(case, causes)
         causes = causes or [_unexplained(case)]
     return causes + [note for rule in _NOTES if (note := rule(case)) is not None]
 
 
-_DKIM_FAULTS = (
-    "dkim_key_gone",
-    "dkim_from_unsigned",
-    "dkim_body_partly_signed",
-    "dkim_body_changed",
-    "dkim_algorithm_obsolete",
-    "dkim_expired",
-    "dkim_failed",
-    "dkim_unaligned",
-    "dkim_unsigned",
-)
 _SPF_FAULTS = (
     "spf_provider_missing",
     "spf_missing",
@@ -166,6 +164,40 @@ def _never_sent(case: Case) -> Diagnosis | None:
 
 
 _SYNC_WORDS = {SyncMode.SMART_BCC: "Smart BCC", SyncMode.OFF: "that the sync is off"}
+
+
+def _everyone(case: Case) -> Diagnosis | None:
+    """What half of the team does is told first, unless the control mailbox shows that it is not everybody's."""
+    hit = [group for group, worded in case.words.items() if worded.word is PlacementWord.EVERYONE]
+    low = [group for group in hit if case.words[group].is_control_low]
+    if not hit or (case.has_control and not low):
+        return None
+    names = " and ".join(_GROUP_NAMES[group] for group in low or hit)
+    beside = ", and so does the control mailbox" if low else ""
+    return Diagnosis(
+        "everyone",
+        f"At least half of the team misses the inbox at {names}{beside}: the template, the provider or the seeds.",
+        [{"provider_group": group, "control_is_low": case.words[group].is_control_low} for group in hit],
+        "Mend what is common first: send the plain_control variant from the control mailbox; if that reaches the "
+        "inbox, change the template, else look at the seeds and at the provider's week.",
+    )
+
+
+_GROUP_NAMES = {
+    ProviderGroup.GMAIL: "Gmail",
+    ProviderGroup.MICROSOFT365: "Microsoft 365",
+    ProviderGroup.REGIONAL: "the regional providers",
+}
+
+
+def _lost(case: Case) -> Diagnosis | None:
+    """Probes that nobody knows anything of: where it was asked, and what else would tell."""
+    lost = case.explained(Placement.MISSING)
+    if not lost or not case.has_mostly(Placement.MISSING):
+        return None
+    reason = MISSING_REASONS[lost[0].reason_code]
+    summary = f"{_share(case, lost)} missing. {reason.meaning}"
+    return Diagnosis("lost", summary, _cite_explained(lost), reason.remedy)
 
 
 def _bounced(case: Case) -> Diagnosis | None:
@@ -241,10 +273,17 @@ def _spf(case: Case) -> Diagnosis | None:
 
 
 def _authentication(case: Case) -> Diagnosis | None:
-    finding = case.found("dmarc_fail", *_DKIM_FAULTS)
+    finding = case.found(*_of(Effect.AUTHENTICATION))
     if finding is None or not case.has_spam() or case.found("dmarc_pass"):
         return None
-    return _from("authentication_fails", "Received mail fails authentication.", finding)
+    meaning = "" if finding.code == "dmarc_fail" else f" {REASONS[finding.code].meaning}"
+    return _from(
+        "authentication_fails", f"Received mail fails authentication.{meaning}", finding, case.found("dmarc_fail")
+    )
+
+
+def _of(effect: Effect) -> list[str]:
+    return [code for code, held in EFFECTS.items() if held is effect]
 
 
 def _cold(case: Case) -> Diagnosis | None:
@@ -257,7 +296,8 @@ def _cold(case: Case) -> Diagnosis | None:
 def _crm_tracking(case: Case) -> Diagnosis | None:
     pixel, links = case.found("tracking_pixel"), case.found("links_rewritten")
     finding = pixel or links
-    if finding is None or not case.is_flagged:
+    # Mail that is junked is junked for more than a pixel; the tabs are where campaigns go.
+    if finding is None or not case.has_promotions():
         return None
     marks = " and ".join(mark for mark, one in (("a pixel", pixel), ("rewritten links", links)) if one is not None)
     source = "Pipedrive's open and click tracking" if case.route is Route.CRM else "Tracking in template or signature"
@@ -275,6 +315,7 @@ def _image_heavy(case: Case) -> Diagnosis | None:
 
 _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _never_sent,
+    _everyone,
     _bounced,
     _quarantined,
     _listed,
@@ -286,8 +327,28 @@ _RULES: tuple[Callable[[Case], Diagnosis | None], ...] = (
     _cold,
     _bounced_too,
     _quarantined_too,
+    _lost,
 )
 """In the order in which a cause explains a landing on its own."""
+
+
+def _others(case: Case, causes: Sequence[Diagnosis]) -> list[Diagnosis]:
+    """What else was found that explains the landing, each by its own code, the likelier first."""
+    cited = {line["code"] for cause in causes for line in cause.evidence if "code" in line}
+    told = {cause.cause for cause in causes}
+    is_authenticated = case.found("dmarc_pass") is not None or "authentication_fails" in told
+    seen = {
+        Effect.AUTHENTICATION: case.has_spam() and not is_authenticated,
+        Effect.REJECTION: case.has_spam(),
+        Effect.TAB: case.has_promotions(),
+        Effect.BOTH: case.has_spam() or case.has_promotions(),
+    }
+    found = [
+        finding
+        for code, effect in EFFECTS.items()
+        if seen[effect] and code not in cited and (finding := case.found(code)) is not None
+    ]
+    return [_from(finding.code, REASONS[finding.code].meaning, finding) for finding in found]
 
 
 def _delayed(case: Case) -> Diagnosis | None:
@@ -330,7 +391,33 @@ def _sent_natively(case: Case) -> Diagnosis | None:
     )
 
 
-_NOTES: tuple[Callable[[Case], Diagnosis | None], ...] = (_sent_natively, _delayed, _smart_bcc)
+def _at_risk(case: Case) -> Diagnosis | None:
+    """A mailbox that reaches the inbox all the same, with a domain that does not vouch for it."""
+    if case.is_flagged or case.stop_code is not None:
+        return None
+    failing = [
+        finding
+        for finding in case.findings
+        if finding.status == "fail" and finding.check in ("spf", "dkim", "dmarc") and finding.code in EFFECTS
+    ]
+    if not failing:
+        return None
+    meanings = " ".join(dict.fromkeys(REASONS[finding.code].meaning for finding in failing[:3]))
+    return _from("authentication_at_risk", f"It reaches the inbox, and yet: {meanings}", failing[0], *failing[1:])
+
+
+def _moved(case: Case) -> Diagnosis | None:
+    if not case.moved_count:
+        return None
+    return Diagnosis(
+        "moved_after_delivery",
+        f"{_probes(case.moved_count)} lay elsewhere at first: the provider moved them after delivery.",
+        [],
+        "Providers judge mail again when others complain or read it; if the last place is worse, go by it and re-test.",
+    )
+
+
+_NOTES: tuple[Callable[[Case], Diagnosis | None], ...] = (_at_risk, _sent_natively, _delayed, _moved, _smart_bcc)
 """What is worth saying whether or not a test is flagged."""
 
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from placement_pipeline.domain.findings import REASONS, Finding, SubjectKind, make_finding
+from placement_pipeline.domain.scores.causes import EFFECTS, NEVER_A_CAUSE, Effect
 from placement_pipeline.domain.scores.diagnosis import Case, diagnose
+from placement_pipeline.domain.scores.placement_word import PlacementWord, WordedGroup
 from placement_pipeline.domain.scores.scoring import score_group
 from placement_pipeline.domain.seeds.missing import Explanation
 from placement_pipeline.domain.seeds.missing_reasons import REASONS as MISSING_REASONS
@@ -64,7 +66,10 @@ def causes(judged: Case) -> list[str]:
         (("spf_lookup_limit", "dmarc_none"), SPAM, "spf_provider_missing"),
         (("dkim_unaligned", "dmarc_none"), SPAM, "authentication_fails"),
         (("mailbox_cold", "dmarc_fail"), SPAM, "authentication_fails"),
-        (("tracking_pixel",), SPAM, "crm_tracking"),
+        (("tracking_pixel",), SPAM, "unexplained"),
+        (("dkim_body_changed", "dmarc_fail"), SPAM, "authentication_fails"),
+        (("receiver_phish",), SPAM, "receiver_phish"),
+        (("unfilled_merge_field",), TABBED, "unfilled_merge_field"),
         (("links_rewritten",), TABBED, "crm_tracking"),
         (("image_heavy",), TABBED, "image_heavy"),
         (("mailbox_cold",), SPAM, "cold_mailbox"),
@@ -104,8 +109,8 @@ def test_an_unsigned_message_that_passes_dmarc_fails_nothing() -> None:
 
 
 def test_tracking_is_pipedrives_only_where_pipedrive_sent_and_names_what_was_found() -> None:
-    (by_crm,) = diagnose(case("tracking_pixel", "links_rewritten", route=Route.CRM))
-    (by_mailbox,) = diagnose(case("tracking_pixel"))
+    (by_crm,) = diagnose(case("tracking_pixel", "links_rewritten", gmail=TABBED, route=Route.CRM))
+    (by_mailbox,) = diagnose(case("tracking_pixel", gmail=TABBED))
     assert "Pipedrive" in by_crm.summary
     assert "a pixel and rewritten links" in by_crm.summary
     assert "Pipedrive" not in by_mailbox.summary
@@ -135,12 +140,80 @@ def test_a_cause_cites_its_evidence_and_says_what_to_do() -> None:
     assert first.remedy == finding("dkim_provider_default").remedy
 
 
-def test_a_test_that_is_not_flagged_has_no_cause_whatever_is_wrong_with_its_domain() -> None:
-    assert causes(case("spf_missing", "dmarc_fail", "tracking_host_listed", gmail=WELL)) == []
+def test_a_test_that_is_not_flagged_has_no_cause_and_says_that_its_domain_does_not_vouch_for_it() -> None:
+    """Reps who were not flagged and whose SPF, DKIM or DMARC failed once got no line."""
+    (only,) = diagnose(case("spf_missing", "dmarc_fail", "tracking_host_listed", gmail=WELL))
+    assert only.cause == "authentication_at_risk"
+    assert [cited["code"] for cited in only.evidence] == ["spf_missing", "dmarc_fail"]
+    assert only.remedy == finding("spf_missing").remedy
+    assert causes(case("dkim_key_weak", "tracking_host_listed", "mailbox_cold", gmail=WELL)) == []
 
 
 def test_bad_landing_at_the_regional_provider_alone_flags_nothing() -> None:
-    assert causes(case("spf_missing", gmail=WELL, regional=SPAM)) == []
+    assert causes(case("mailbox_cold", gmail=WELL, regional=SPAM)) == []
+
+
+FAULTY = {code for code, reason in REASONS.items() if reason.status in (CheckStatus.FAIL, CheckStatus.WARN)}
+
+
+def test_every_code_that_fails_or_warns_has_its_place_or_a_reason_why_it_is_never_a_cause() -> None:
+    """59 of the 87 codes were named by no rule, and "no audited fact" stood over failing findings."""
+    assert EFFECTS.keys() | NEVER_A_CAUSE.keys() == FAULTY
+    assert not EFFECTS.keys() & NEVER_A_CAUSE.keys()
+    assert all(reason.endswith(".") for reason in NEVER_A_CAUSE.values())
+
+
+@pytest.mark.parametrize("code", EFFECTS)
+def test_a_code_with_an_effect_is_named_where_it_explains_the_landing_and_nowhere_else(code: str) -> None:
+    explained_by_spam, explained_by_tabs = (
+        code in {line["code"] for one in diagnose(case(code, gmail=landing)) for line in one.evidence}
+        for landing in (SPAM, TABBED)
+    )
+    effect = EFFECTS[code]
+    assert explained_by_spam is (effect is not Effect.TAB)
+    assert explained_by_tabs is (effect in (Effect.TAB, Effect.BOTH))
+
+
+@pytest.mark.parametrize("code", NEVER_A_CAUSE)
+def test_a_code_that_is_never_a_cause_leaves_the_result_unexplained(code: str) -> None:
+    assert causes(case(code, gmail=SPAM)) == causes(case(code, gmail=TABBED)) == ["unexplained"]
+
+
+def test_a_broken_signature_says_what_broke_it_and_how_it_is_mended() -> None:
+    """The remedy was the general one where dkim_body_changed or a revoked key knew better."""
+    for code in ("dkim_body_changed", "dkim_key_revoked"):
+        (first, *_) = diagnose(case("dmarc_fail", code))
+        assert (first.cause, first.remedy) == ("authentication_fails", finding(code).remedy)
+        assert REASONS[code].meaning in first.summary
+
+
+def everyones(*, is_control_low: bool) -> dict[str, Any]:
+    worded = WordedGroup(5, 0, PlacementWord.EVERYONE, 0.9, is_control_low, 0)
+    return {"words": {GMAIL: worded}, "has_control": True}
+
+
+def test_what_fails_half_of_the_team_and_the_control_mailbox_is_told_before_what_is_private() -> None:
+    """A template that was junk for everybody gave seven private diagnoses, and no word that the control failed too."""
+    first, second = diagnose(case("mailbox_cold", **everyones(is_control_low=True)))
+    assert (first.cause, second.cause) == ("everyone", "cold_mailbox")
+    assert "at Gmail, and so does the control mailbox" in first.summary
+    assert causes(case("mailbox_cold", **everyones(is_control_low=False))) == ["cold_mailbox"], "not the template"
+    unknown = everyones(is_control_low=False) | {"has_control": False}
+    assert causes(case("mailbox_cold", **unknown)) == ["everyone", "cold_mailbox"]
+
+
+def test_lost_probes_say_what_is_known_of_them() -> None:
+    """They read "unexplained" although their explanations were there."""
+    lost = [Placement.MISSING] * 5
+    (only,) = diagnose(case(gmail=lost, explanations=explained("log_silent", 5)))
+    assert only.cause == "lost"
+    assert only.summary.startswith("5 of 10 probes missing. The message left the mailbox")
+    assert only.remedy == MISSING_REASONS["log_silent"].remedy
+
+
+def test_probes_that_were_moved_after_delivery_are_told() -> None:
+    (only,) = diagnose(case(gmail=WELL, moved_count=2))
+    assert (only.cause, only.summary[:8]) == ("moved_after_delivery", "2 probes")
 
 
 @pytest.mark.parametrize("code", [code for code, reason in REASONS.items() if reason.status is CheckStatus.UNKNOWN])
