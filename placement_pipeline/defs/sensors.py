@@ -13,6 +13,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from placement_pipeline.defs.jobs import collect_seeds, drain_sends, open_month, publish_month, test_mailboxes
 from placement_pipeline.defs.partitions import month_key
 from placement_pipeline.defs.resources import PlacementResource
+from placement_pipeline.stages.planning import has_retests_due
 from placement_pipeline.stages.waiting import has_sends_due, has_tests_to_close, months_to_publish, seeds_due
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.liveness import is_run_alive
@@ -72,7 +73,20 @@ def month_ready(context: dg.SensorEvaluationContext, placement: PlacementResourc
         return dg.RunRequest(partition_key=ready[0].isoformat())
 
 
-ALL = (seed_collection, outbox_due, month_ready)
+@dg.sensor(job=test_mailboxes, minimum_interval_seconds=600)
+def retests_due(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests the re-tests of flagged mailboxes whose remedy has had its time (``tests.retest_after``)."""
+    with placement.workplace() as place:
+        if wait := _reason_to_wait(context, place, *_SENDERS, test_mailboxes.name):
+            return wait
+        if place.settings.mode == "dry_run":
+            return dg.SkipReason("Dry run: nothing is sent.")
+        if not has_retests_due(place):
+            return dg.SkipReason("No re-test is due.")
+        return dg.RunRequest(partition_key=month_key(place.now(), place.settings.business.zone))
+
+
+ALL = (seed_collection, outbox_due, month_ready, retests_due)
 
 
 def _reason_to_wait(context: dg.SensorEvaluationContext, place: Workplace, *job_names: str) -> dg.SkipReason | None:

@@ -7,6 +7,7 @@ from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.roster import domain_of, mailbox_id_of
 from placement_pipeline.domain.sends.plan import Request, Rests, plan_tests, unknown_mailboxes
 from placement_pipeline.domain.sends.template import MailTemplate, UnparsableTemplateError, parse_template
+from placement_pipeline.domain.words import TestReason
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan
@@ -44,6 +45,24 @@ def resolve_mailboxes(place: Workplace, month: date, names: list[str]) -> frozen
     return frozenset(mailbox_id_of(name) if "@" in name else name.lower() for name in names)
 
 
+def has_retests_due(place: Workplace) -> bool:
+    """Whether the running month owes a flagged mailbox its re-test now: its test was closed a remedy's time ago."""
+    rests = _rests(place)
+    now, month = place.now(), place.this_month
+    with place.engine.begin() as connection:
+        if not plan.has_flagged_closed(connection, month, now - rests.retest_after):
+            return False
+        roster = load_roster(connection, month)
+        known = plan.load_known_tests(connection, month)
+        lingering = plan.load_lingering_tests(connection, month, now - rests.cool_down)
+    decided = plan_tests(Request(), month, month, now, roster, known, rests, lingering)
+    return any(test.reason is TestReason.RETEST for test in decided.tests)
+
+
+def _rests(place: Workplace) -> Rests:
+    return Rests(place.settings.pacing.cool_down, place.settings.tests.retest_after)
+
+
 def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
     """Open the tests that are owed, under a lock: two planners at once open no test twice.
 
@@ -55,7 +74,7 @@ def plan_month(place: Workplace, month: date, request: Request) -> Counter[str]:
     """
     template = read_template(place.settings)
     seeds = [seed.as_seed_mailbox() for seed in place.settings.seeds]
-    rests = Rests(place.settings.pacing.cool_down, place.settings.tests.retest_after)
+    rests = _rests(place)
     now = place.now()
     # A dry run sends nothing, so nothing can be late for it.
     send_by_at = now + place.settings.tests.send_within if place.settings.mode == "live" else None

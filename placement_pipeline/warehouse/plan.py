@@ -94,6 +94,17 @@ def load_lingering_tests(connection: Connection, month: date, since: datetime) -
     return _load_known(connection, and_(tests.c.test_month != month, is_lingering))
 
 
+def has_flagged_closed(connection: Connection, month: date, closed_by: datetime) -> bool:
+    """Whether a test of the month that was closed by then is flagged: only such a one can be due a re-test."""
+    tests, scores = tables.placement_tests, tables.scored_placements
+    query = (
+        select(tests.c.test_id)
+        .join(scores, scores.c.test_id == tests.c.test_id)
+        .where(tests.c.test_month == month, tests.c.closed_at <= closed_by, scores.c.is_flagged)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def _load_known(connection: Connection, condition: ColumnElement[bool]) -> list[KnownTest]:
     tests, scores = tables.placement_tests, tables.scored_placements
     flagged = select(func.bool_or(scores.c.is_flagged)).where(scores.c.test_id == tests.c.test_id).scalar_subquery()

@@ -12,8 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import Engine, update
 
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.defs.sensors import month_ready, outbox_due, seed_collection
-from placement_pipeline.domain.words import ProviderGroup, SendState, TestState
+from placement_pipeline.defs.sensors import month_ready, outbox_due, retests_due, seed_collection
+from placement_pipeline.domain.words import Placement, ProviderGroup, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.liveness import living_run
 from tests.orchestration.conftest import FIRST, THIS_MONTH, rows, run_assets
@@ -92,11 +92,20 @@ def plant_ready_month(engine: Engine) -> None:
     plant_test(engine, NOW - HOUR, SendState.SENT, TestState.FINAL, opened_at=NOW - HOUR, closed_at=NOW)
 
 
+def plant_due_retest(engine: Engine) -> None:
+    """A flagged test that was closed a remedy's time ago, scored and published."""
+    closed_at = NOW - 80 * HOUR
+    plant_test(engine, closed_at, SendState.SENT, TestState.FINAL, opened_at=closed_at - 24 * HOUR, closed_at=closed_at)
+    with engine.begin() as connection:
+        Planter(connection).scores("t-1", THIS_MONTH, {ProviderGroup.GMAIL: [Placement.SPAM]})
+
+
 DUE = [
     pytest.param(seed_collection, plant_due_sweep, "collect_seeds", id="seed_collection"),
     pytest.param(seed_collection, plant_done_test, "collect_seeds", id="closing"),
     pytest.param(outbox_due, plant_due_send, "drain_sends", id="outbox_due"),
     pytest.param(month_ready, plant_ready_month, "publish_month", id="month_ready"),
+    pytest.param(retests_due, plant_due_retest, "test_mailboxes", id="retests_due"),
 ]
 
 
@@ -104,6 +113,7 @@ DUE = [
     (seed_collection, "No seed is due."),
     (outbox_due, "The outbox has nothing due."),
     (month_ready, "No month is ready."),
+    (retests_due, "No re-test is due."),
 ])  # fmt: skip
 def test_nothing_is_asked_for_of_an_empty_database(tick: Tick, sensor: dg.SensorDefinition, reason: str) -> None:
     assert tick(sensor) == reason

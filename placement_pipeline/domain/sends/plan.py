@@ -12,7 +12,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from placement_pipeline.domain.roster import RosterEntry
-from placement_pipeline.domain.words import Route, Scope, TestReason, TestState, Variant
+from placement_pipeline.domain.words import Role, Route, Scope, TestReason, TestState, Variant
+
+MOST_RETESTS = 3
+"""More re-tests of one mailbox a month does not owe by itself; the scope flagged opens them all the same."""
 
 
 class Skip(StrEnum):
@@ -125,6 +128,7 @@ def plan_tests(
     tests: list[PlannedTest] = []
     skipped: dict[str, Skip] = {}
     histories, others = _by_mailbox(known), _by_mailbox(lingering)
+    controls: list[RosterEntry] = []
     for entry in roster:
         history, rest = histories[entry.mailbox_id], others[entry.mailbox_id]
         verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, rest, rests)
@@ -132,7 +136,22 @@ def plan_tests(
             tests.append(verdict)
         else:
             skipped[entry.mailbox_id] = verdict
-    return Plan(tuple(tests), skipped)
+            if entry.role is Role.CONTROL and verdict in (Skip.ALREADY_TESTED, Skip.NOT_FLAGGED):
+                controls.append(entry)
+    if any(test.reason is TestReason.RETEST for test in tests):
+        for entry in controls:
+            tests += _beside_retests(entry, request, histories[entry.mailbox_id])
+    planned = {test.mailbox_id for test in tests}
+    return Plan(tuple(tests), {name: skip for name, skip in skipped.items() if name not in planned})
+
+
+def _beside_retests(entry: RosterEntry, request: Request, history: Sequence[KnownTest]) -> list[PlannedTest]:
+    """The control mailbox's own test anew, so that it shows what would have got better without any remedy."""
+    own = [test for test in history if test.variant is Variant.AS_SENT]
+    if not own or request.variant is not Variant.AS_SENT:
+        return []
+    latest = max(own, key=lambda test: test.opened_at)
+    return [_planned(f"retest:{latest.test_id}", entry, request, TestReason.RETEST, latest.test_id)]
 
 
 def _by_mailbox(tests: Iterable[KnownTest]) -> defaultdict[str, list[KnownTest]]:
@@ -179,6 +198,8 @@ def _debt(
             # A variant is compared with the real mail; it does not pay for the test of that.
             if not any(test.reason is TestReason.MONTHLY and test.variant is request.variant for test in history):
                 return _planned(f"monthly:{month}:{entry.mailbox_id}", entry, request, TestReason.MONTHLY)
+            if sum(test.reason is TestReason.RETEST for test in history) >= MOST_RETESTS:
+                return Skip.ALREADY_TESTED
             return _retest(entry, request, history, now - rests.retest_after, Skip.ALREADY_TESTED)
         case Scope.FLAGGED:
             return _retest(entry, request, history, now, Skip.NOT_FLAGGED)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.sends.plan import (
+    MOST_RETESTS,
     KnownTest,
     Plan,
     PlannedTest,
@@ -125,6 +126,28 @@ def test_a_retest_that_is_fine_ends_the_debt_and_one_that_is_flagged_makes_a_new
     assert plan(Request(), [first, second]).skipped == {ANNA.mailbox_id: Skip.ALREADY_TESTED}
     (test,) = plan(Request(), [first, replace(second, is_flagged=True)]).tests
     assert test.retest_of_test_id == second.test_id
+
+
+def test_beside_a_retest_the_control_mailbox_is_tested_anew_and_without_one_it_is_not() -> None:
+    control = entry("control@acme.example", role=Role.CONTROL)
+    known = [known_test(ANNA, is_flagged=True), known_test(control, days_ago=8)]
+    decided = plan(Request(), known, [control, ANNA])
+    assert {test.mailbox_id: test.retest_of_test_id for test in decided.tests} == {
+        test.mailbox_id: test.test_id for test in known
+    }
+    assert decided.skipped == {}
+    well = plan(Request(), [replace(known[0], is_flagged=False), known[1]], [control, ANNA])
+    assert well.tests == ()
+    assert well.skipped == dict.fromkeys((control.mailbox_id, ANNA.mailbox_id), Skip.ALREADY_TESTED)
+    tired = plan(Request(), [known[0], replace(known[1], opened_at=NOW)], [control, ANNA])
+    assert [test.mailbox_id for test in tired.tests] == [ANNA.mailbox_id], "it rests like any other"
+
+
+def test_a_month_does_not_owe_a_mailbox_retests_without_end() -> None:
+    flagged = [known_test(is_flagged=True, days_ago=14)]
+    flagged += [known_test(is_flagged=True, days_ago=5 + n, reason=TestReason.RETEST) for n in range(MOST_RETESTS)]
+    assert plan(Request(), flagged).skipped == {ANNA.mailbox_id: Skip.ALREADY_TESTED}
+    assert len(plan(Request(scope=Scope.FLAGGED), flagged).tests) == 1, "who asks for one gets one"
 
 
 def test_a_stopped_test_is_paid_with_a_retest_not_with_a_second_monthly_one() -> None:
