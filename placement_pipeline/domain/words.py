@@ -43,6 +43,11 @@ class ProviderGroup(StrEnum):
             case ProviderFamily.REGIONAL:
                 return cls.REGIONAL
 
+    @property
+    def shown(self) -> str:
+        """Its name, for people."""
+        return {"gmail": "Gmail", "microsoft365": "Microsoft 365", "regional": "the regional providers"}[self]
+
 
 class SyncMode(StrEnum):
     """How Pipedrive is joined to the mailbox; known only from the admin's table."""

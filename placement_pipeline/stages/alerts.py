@@ -1,12 +1,13 @@
 """Alerts: the configured places are told of flagged mailboxes, each place once a result."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from placement_pipeline.connectors.errors import ConnectorError
 from placement_pipeline.connectors.notify import notify, target_of
+from placement_pipeline.domain.words import ProviderGroup
 from placement_pipeline.stages.sheet import read_sheet, spoken, surety
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.publications import (
@@ -15,6 +16,7 @@ from placement_pipeline.warehouse.publications import (
     months_with_failed_alerts,
     note_publication,
 )
+from placement_pipeline.warehouse.verdicts import load_low_controls
 
 _REST = timedelta(hours=1)
 """How long a place that did not take an alert is left alone."""
@@ -25,7 +27,9 @@ class AlertError(ConnectorError):
 
 
 def send_alerts(place: Workplace, month: date) -> Counter[str]:
-    """Tell each configured place about flagged mailboxes, each result once; a place that fails keeps no other waiting.
+    """Tell each configured place about flagged mailboxes, and a control mailbox that fails, each result once.
+
+    A place that fails keeps no other waiting.
 
     Returns:
         Alerts by outcome: ``sent``, ``failed``, ``told_before``; flagged mailboxes as ``not_configured`` where
@@ -35,7 +39,11 @@ def send_alerts(place: Workplace, month: date) -> Counter[str]:
     urls = _urls(place)
     if not urls:
         return Counter({"not_configured": len(flagged)})
-    return Counter(_tell(place, row, url) for row in flagged for url in urls)
+    told = {f"{row['test_id']}:{row['flag_code']}": _alert(row) for row in flagged}
+    with place.engine.begin() as connection:
+        low = load_low_controls(connection, month)
+    told |= {f"{test_id}:control_low:{'+'.join(groups)}": _control_alert(groups) for test_id, groups in low.items()}
+    return Counter(_tell(place, key, said, url) for key, said in told.items() for url in urls)
 
 
 def months_to_tell(place: Workplace) -> list[date]:
@@ -68,12 +76,19 @@ def _urls(place: Workplace) -> list[str]:
     return [secret.get_secret_value() for secret in place.settings.secrets.notify_urls]
 
 
-def _tell(place: Workplace, row: Mapping[str, Any], url: str) -> str:
-    key, target = f"{row['test_id']}:{row['flag_code']}", target_of(url)
+def _control_alert(groups: Sequence[ProviderGroup]) -> tuple[str, str]:
+    return (
+        f"The control mailbox misses the inbox at {' and '.join(group.shown for group in groups)}",
+        "It is known to be good, so suspect the template, the seeds or the provider's week before any rep.",
+    )
+
+
+def _tell(place: Workplace, key: str, said: tuple[str, str], url: str) -> str:
+    target = target_of(url)
     with place.engine.begin() as connection:
         if is_told(connection, key, target):
             return "told_before"
-    outcome = "sent" if notify(url, *_alert(row)) else "failed"
+    outcome = "sent" if notify(url, *said) else "failed"
     with place.engine.begin() as connection:
         note_publication(connection, ALERT, key, target, 1, outcome, place.now())
     return outcome

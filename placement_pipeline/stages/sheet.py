@@ -13,6 +13,7 @@ from xlsxwriter.exceptions import FileCreateError
 from placement_pipeline.connectors.errors import InputError
 from placement_pipeline.domain.harmless import harmless
 from placement_pipeline.domain.scores.placement_word import MEANINGS, PlacementWord
+from placement_pipeline.domain.scores.scoring import FLAGGED_GROUPS
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.marts import MartRows, load_sheet
 from placement_pipeline.warehouse.publications import note_publication
@@ -171,8 +172,8 @@ def surety(row: Mapping[str, Any]) -> str:
     if row["word"] != PlacementWord.CANNOT_TELL:
         return MEANINGS[PlacementWord(row["word"])] if row["word"] else ""
     asked = [
-        f"{row[f'further_count_{group}']} more at {name}"
-        for group, name in (("gmail", "Gmail"), ("microsoft365", "Microsoft 365"))
+        f"{row[f'further_count_{group}']} more at {group.shown}"
+        for group in FLAGGED_GROUPS
         if row[f"word_{group}"] == PlacementWord.CANNOT_TELL
     ]
     return f"{MEANINGS[PlacementWord.CANNOT_TELL]} {' and '.join(asked)} that land alike would."

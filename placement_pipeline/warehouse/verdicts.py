@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, Connection, Text, cast, delete, func, select
+from sqlalchemy import ARRAY, Connection, Text, and_, cast, delete, func, select
 
 from placement_pipeline.domain.findings import Finding, SubjectKind
 from placement_pipeline.domain.scores.diagnosis import Diagnosis
@@ -12,7 +12,7 @@ from placement_pipeline.domain.scores.placement_word import WordedGroup
 from placement_pipeline.domain.scores.retests import Compared, RetestVerdict
 from placement_pipeline.domain.scores.scoring import Score
 from placement_pipeline.domain.scores.seed_suspicion import SeedSuspicion
-from placement_pipeline.domain.words import CheckStatus, ProviderGroup
+from placement_pipeline.domain.words import CheckStatus, ProviderGroup, Role
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
@@ -130,6 +130,23 @@ def save_verdicts(connection: Connection, judged: Sequence[PlacementVerdict], no
         for one in judged
     )
     return upsert(connection, tables.placement_verdicts, rows)
+
+
+def load_low_controls(connection: Connection, month: date) -> dict[str, list[ProviderGroup]]:
+    """The groups at which the control mailbox misses the inbox, by its test that the month goes by."""
+    table, tests, roster = tables.placement_verdicts, tables.placement_tests, tables.rep_roster
+    query = (
+        select(table.c.test_id, table.c.provider_group)
+        .join(tests, tests.c.test_id == table.c.test_id)
+        .join(roster, and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id))
+        .where(tests.c.test_month == month, roster.c.role == Role.CONTROL)
+        .where(table.c.is_current, table.c.is_control_low)
+        .order_by(table.c.test_id, table.c.provider_group)
+    )
+    found: dict[str, list[ProviderGroup]] = {}
+    for test_id, group in connection.execute(query).tuples():
+        found.setdefault(test_id, []).append(ProviderGroup(group))
+    return found
 
 
 def save_suspicions(connection: Connection, month: date, suspicions: Mapping[str, SeedSuspicion], now: datetime) -> int:

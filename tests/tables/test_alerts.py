@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, select
 
-from placement_pipeline.domain.words import TestState
+from placement_pipeline.domain.scores.placement_word import PlacementWord
+from placement_pipeline.domain.words import ProviderGroup, Role, TestState
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages import alerts
 from placement_pipeline.stages.waiting import months_to_publish
@@ -88,6 +89,24 @@ def test_a_failed_alert_is_told_and_makes_its_month_due_again_an_hour_later(
     told["dead place lives"] = 1
     alerts.complain_of_failed(alerts.send_alerts(at(LIVING, DEAD), NOVEMBER))
     assert months_to_publish(at(LIVING, DEAD, minutes=61)) == []
+
+
+def test_a_control_mailbox_that_misses_the_inbox_is_told_of_once(
+    told: Counter[str], at: Callable[..., Workplace], engine: Engine
+) -> None:
+    """A control mailbox at 0 % was told to nobody."""
+    with engine.begin() as connection:
+        planter = Planter(connection)
+        planter.mailbox("control", NOVEMBER, role=Role.CONTROL)
+        planter.test("control", "control", NOVEMBER, TestState.FINAL, closed_at=moment(NOVEMBER))
+        for group in (ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365):
+            planter.verdict("control", NOVEMBER, group, PlacementWord.PROBABLE, is_control_low=True)
+        planter.verdict("one", NOVEMBER, ProviderGroup.GMAIL, PlacementWord.EVERYONE, is_control_low=True)
+
+    assert alerts.send_alerts(at(LIVING), NOVEMBER) == {"sent": 3}
+    assert alerts.send_alerts(at(LIVING), NOVEMBER) == {"told_before": 3}
+    title, _ = alerts._control_alert([ProviderGroup.GMAIL, ProviderGroup.MICROSOFT365])
+    assert title == "The control mailbox misses the inbox at Gmail and Microsoft 365"
 
 
 def test_a_month_that_was_published_after_its_end_is_told_of(at: Callable[..., Workplace]) -> None:

@@ -25,6 +25,7 @@ verdicts as (
         {%- for group in var("words").provider_group %}
         max(word) filter (where provider_group = '{{ group }}') as word_{{ group }},
         max(further_count) filter (where provider_group = '{{ group }}') as further_count_{{ group }},
+        bool_or(is_control_low) filter (where provider_group = '{{ group }}') as is_control_low_{{ group }},
         {%- endfor %}
         -- A remedy has worked where it worked at every group that had to be mended.
         case
@@ -70,6 +71,7 @@ select
     scores.flag_code_{{ group }},
     verdicts.word_{{ group }},
     verdicts.further_count_{{ group }},
+    verdicts.is_control_low_{{ group }},
     {%- endfor %}
     coalesce(scores.not_sent_count, 0) as not_sent_count,
     coalesce(scores.void_count, 0) as void_count,

@@ -124,6 +124,9 @@ select
     {%- for group in var("words").provider_group %}
     results_{{ group }}.further_count_{{ group }},
     {%- endfor %}
+    {%- for group in var("words").provider_group %}
+    coalesce(results_{{ group }}.is_control_low_{{ group }}, false) as is_control_low_{{ group }},
+    {%- endfor %}
     results.retest_verdict,
     coalesce(results.not_sent_count, 0) as not_sent_count,
     coalesce(results.void_count, 0) as void_count,

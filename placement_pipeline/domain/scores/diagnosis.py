@@ -172,7 +172,7 @@ def _everyone(case: Case) -> Diagnosis | None:
     low = [group for group in hit if case.words[group].is_control_low]
     if not hit or (case.has_control and not low):
         return None
-    names = " and ".join(_GROUP_NAMES[group] for group in low or hit)
+    names = " and ".join(group.shown for group in low or hit)
     beside = ", and so does the control mailbox" if low else ""
     return Diagnosis(
         "everyone",
@@ -181,13 +181,6 @@ def _everyone(case: Case) -> Diagnosis | None:
         "Mend what is common first: send the plain_control variant from the control mailbox; if that reaches the "
         "inbox, change the template, else look at the seeds and at the provider's week.",
     )
-
-
-_GROUP_NAMES = {
-    ProviderGroup.GMAIL: "Gmail",
-    ProviderGroup.MICROSOFT365: "Microsoft 365",
-    ProviderGroup.REGIONAL: "the regional providers",
-}
 
 
 def _lost(case: Case) -> Diagnosis | None:
