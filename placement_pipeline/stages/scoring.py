@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from placement_pipeline.domain.scores.diagnosis import Case, diagnose
+from placement_pipeline.domain.scores.peers import Landed
 from placement_pipeline.domain.scores.placement_word import PlacementWord, Team, WordedGroup
 from placement_pipeline.domain.scores.retests import Compared, RetestVerdict, compare, judge_retest
 from placement_pipeline.domain.scores.scoring import Score, median_rates
+from placement_pipeline.domain.scores.trends import TrendWord, trend_word
 from placement_pipeline.domain.sends.refusals import RefusalCode
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState, Variant
 from placement_pipeline.stages.board import Board
@@ -68,7 +70,8 @@ def judge_month(place: Workplace, month: date) -> Counter[str]:
     """
     with place.engine.begin() as connection:
         board = Board(connection, month, place.settings.scoring)
-        judged = _Judge(board).judge()
+        last_month = (month - timedelta(days=1)).replace(day=1)
+        judged = _Judge(board, Board(connection, last_month, place.settings.scoring)).judge()
         verdicts.save_verdicts(connection, judged, place.now())
     counts: Counter[str] = Counter(
         {f"word_{word}": 0 for word in PlacementWord} | {f"retest_{verdict}": 0 for verdict in RetestVerdict}
@@ -82,10 +85,16 @@ def judge_month(place: Workplace, month: date) -> Counter[str]:
 
 
 class _Judge:
-    """The words of one month."""
+    """The words of one month.
 
-    def __init__(self, board: Board) -> None:
+    Args:
+        board: the month's.
+        before: that of the month before, to compare with; None for no trend.
+    """
+
+    def __init__(self, board: Board, before: Board | None = None) -> None:
         self._board = board
+        self._before = _first_landed(before) if before else {}
         self._reps = board.tests_of(Role.REP)
         self._controls = next(iter(board.tests_of(Role.CONTROL).values()), [])
         self._firsts = {tests[0].test_id for tests in self._reps.values()}
@@ -106,11 +115,11 @@ class _Judge:
             if test.variant is Variant.AS_SENT:
                 by_line[test.mailbox_id, test.route].append(test)
         return [
-            self._verdict(test, group, worded, is_first=test is tests[0], is_current=test is current)
+            self._verdict(test, group, worded, is_first=test is first, is_current=test is current)
             for tests in by_line.values()
             for group in ProviderGroup
             for words in [self._words_at(tests, group)]
-            for current in [_current(tests, words)]
+            for first, current in [(_first(tests, words), _current(tests, words))]
             for test in tests
             if (worded := words.get(test.test_id)) is not None
         ]
@@ -132,7 +141,12 @@ class _Judge:
         if before is not None and test.state is not TestState.OPEN and self._is_amiss(before, group):
             compared = compare(self._board.landed(before, group), self._board.landed(test, group))
             retest = judge_retest(compared, self._control_since(before, test, group))
-        return PlacementVerdict(test.test_id, group, worded, is_first, is_current, retest, compared)
+        trend = self._trend(test, group) if is_first else None
+        return PlacementVerdict(test.test_id, group, worded, is_first, is_current, retest, compared, trend)
+
+    def _trend(self, test: StoredTest, group: ProviderGroup) -> TrendWord | None:
+        before = self._before.get((test.mailbox_id, test.route, group))
+        return trend_word(compare(before, self._board.landed(test, group))) if before else None
 
     def _is_amiss(self, test: StoredTest, group: ProviderGroup) -> bool:
         """Whether the test is flagged there, or worded as one to act on."""
@@ -149,6 +163,23 @@ class _Judge:
 
 
 _AMISS = frozenset({PlacementWord.EVERYONE, PlacementWord.CONFIRMED, PlacementWord.PROBABLE})
+
+
+def _first_landed(board: Board) -> dict[tuple[str, Route, ProviderGroup], Landed]:
+    """What the first as-sent test of each mailbox and route that measured something at a group found there."""
+    found: dict[tuple[str, Route, ProviderGroup], Landed] = {}
+    for test in board.tests:
+        if test.variant is Variant.AS_SENT:
+            for group in ProviderGroup:
+                if landed := board.landed(test, group):
+                    found.setdefault((test.mailbox_id, test.route, group), landed)
+    return found
+
+
+def _first(tests: Sequence[StoredTest], words: Mapping[str, WordedGroup]) -> StoredTest | None:
+    """The first test that measured something at a group; else the first there."""
+    there = [test for test in tests if test.test_id in words]
+    return next((test for test in there if words[test.test_id].resolved_count), next(iter(there), None))
 
 
 def _current(tests: Sequence[StoredTest], words: Mapping[str, WordedGroup]) -> StoredTest | None:

@@ -38,6 +38,7 @@ from placement_pipeline.domain.findings import SubjectKind
 from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.scores.retests import RetestVerdict
 from placement_pipeline.domain.scores.scoring import Certainty, FlagCode
+from placement_pipeline.domain.scores.trends import TrendWord
 from placement_pipeline.domain.seeds.landing import SWEPT
 from placement_pipeline.domain.seeds.matching import FoundBy
 from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
@@ -539,7 +540,12 @@ placement_verdicts = Table(
     Column(
         "further_count", Integer, nullable=False, comment="How many more probes would decide; 0 where it is decided."
     ),
-    Column("is_first", Boolean, nullable=False, comment="Whether it is the month's first of its mailbox and route."),
+    Column(
+        "is_first",
+        Boolean,
+        nullable=False,
+        comment="Whether it is the first of its mailbox, route and month that measured something.",
+    ),
     Column(
         "is_current",
         Boolean,
@@ -549,6 +555,11 @@ placement_verdicts = Table(
     Column("retest_verdict", Text, comment=_listed("What it says of the remedy", RetestVerdict)),
     Column("gained_count", Integer, comment="Seed mailboxes it reached that the re-tested one had missed."),
     Column("lost_count", Integer, comment="The reverse."),
+    Column(
+        "trend_word",
+        Text,
+        comment=_listed("Of a first test, how it differs from the first of the month before", TrendWord),
+    ),
     Column("judged_at", Moment, nullable=False),
     comment=(
         "What a test bears out at one provider group: the word people act on, and what a re-test says of the remedy. "

@@ -12,6 +12,7 @@ from placement_pipeline.domain.scores.placement_word import WordedGroup
 from placement_pipeline.domain.scores.retests import Compared, RetestVerdict
 from placement_pipeline.domain.scores.scoring import Score
 from placement_pipeline.domain.scores.seed_suspicion import SeedSuspicion
+from placement_pipeline.domain.scores.trends import TrendWord
 from placement_pipeline.domain.words import CheckStatus, ProviderGroup, Role
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
@@ -93,10 +94,11 @@ class PlacementVerdict:
     """What a test bears out at a provider group.
 
     Attributes:
-        is_first: whether it is the month's first of its mailbox and route.
+        is_first: whether it is the month's first of its mailbox and route that measured something.
         is_current: whether the month goes by it.
         retest: what it says of the remedy; None for what re-tests nothing that was amiss.
         compared: what that rests on.
+        trend: of a first test, how it differs from the first of the month before; None where there was none.
     """
 
     test_id: str
@@ -106,6 +108,7 @@ class PlacementVerdict:
     is_current: bool
     retest: RetestVerdict | None
     compared: Compared | None
+    trend: TrendWord | None = None
 
 
 def save_verdicts(connection: Connection, judged: Sequence[PlacementVerdict], now: datetime) -> int:
@@ -125,6 +128,7 @@ def save_verdicts(connection: Connection, judged: Sequence[PlacementVerdict], no
             "retest_verdict": one.retest,
             "gained_count": one.compared.gained if one.compared else None,
             "lost_count": one.compared.lost if one.compared else None,
+            "trend_word": one.trend,
             "judged_at": now,
         }
         for one in judged

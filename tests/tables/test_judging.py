@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
-from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Route, TestState, Variant
+from placement_pipeline.domain.words import Placement, ProviderGroup, Role, TestState
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.scoring import judge_month, score_month, suspect_month
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import tables
 from tests.planted import Planter
 
-NOVEMBER, NOW = date(2026, 11, 1), datetime(2026, 11, 10, 9, tzinfo=UTC)
+NOVEMBER, DECEMBER, NOW = date(2026, 11, 1), date(2026, 12, 1), datetime(2026, 11, 10, 9, tzinfo=UTC)
 GMAIL = ProviderGroup.GMAIL
 SEEDS = [f"gmail-{number:02}" for number in range(10)]
 GOOD, BAD = "1111111111", "0000000011"
@@ -48,10 +49,8 @@ def plant(place: Workplace, first: Mapping[str, str], later: Sequence[tuple[str,
             _plant_test(planter, test_id, name, marks, NOW - timedelta(days=3), **retested)
 
 
-def _plant_test(
-    planter: Planter, test_id: str, name: str, marks: str, opened_at: datetime, **other: str | Route | Variant
-) -> None:
-    planter.test(test_id, name, NOVEMBER, TestState.FINAL, opened_at=opened_at, **other)
+def _plant_test(planter: Planter, test_id: str, name: str, marks: str, opened_at: datetime, **other: Any) -> None:
+    planter.test(test_id, name, NOVEMBER, TestState.FINAL, **{"opened_at": opened_at} | other)
     for number, (seed_id, mark) in enumerate(zip(SEEDS, marks, strict=True)):
         placement = MARKS[mark] or Placement.NOT_SENT
         message_id = f"{test_id}-{seed_id}" if mark in "01" else None
@@ -150,3 +149,20 @@ def test_a_second_test_of_what_was_fine_has_no_verdict_on_a_remedy(place: Workpl
 def test_judging_again_changes_nothing(place: Workplace) -> None:
     plant(place, team() | {"bad": BAD}, [("bad", "bad-again", GOOD)])
     assert judged(place) == judged(place)
+
+
+def test_a_month_fell_where_its_seeds_say_so_and_a_smaller_change_cannot_be_told(place: Workplace) -> None:
+    """A plain difference shows a fall of 20 points in one month of eight when nothing has changed."""
+    plant(place, team("1111111111", 2))
+    with place.engine.begin() as connection:
+        planter = Planter(connection)
+        for name, marks in (("good0", BAD), ("good1", "0011111111")):
+            planter.mailbox(name, DECEMBER, 1)
+            _plant_test(planter, f"{name}-12", name, marks, NOW + timedelta(days=25), test_month=DECEMBER)
+    judge_month(place, DECEMBER)
+    table = tables.placement_verdicts
+    with place.engine.connect() as connection:
+        query = select(table.c.test_id, table.c.trend_word).where(table.c.test_id.like("%-12"))
+        assert dict(connection.execute(query).tuples().all()) == {"good0-12": "fell", "good1-12": "cannot_tell"}
+    november = [verdict["trend_word"] for name, verdict in judged(place).items() if not name.endswith("-12")]
+    assert november == [None, None], "nothing before to compare with"

@@ -12,6 +12,7 @@ import yaml
 from placement_pipeline.domain.scores.placement_word import PlacementWord
 from placement_pipeline.domain.scores.retests import RetestVerdict
 from placement_pipeline.domain.scores.scoring import Certainty, FlagCode
+from placement_pipeline.domain.scores.trends import TrendWord
 from placement_pipeline.domain.seeds.landing import FOUND, SWEPT
 from placement_pipeline.domain.seeds.matching import FoundBy
 from placement_pipeline.domain.seeds.missing_reasons import EXPLAINED
@@ -53,6 +54,7 @@ WORDS: Mapping[str, Collection[str]] = {
     "sync_mode": SyncMode,
     "test_reason": TestReason,
     "test_state": TestState,
+    "trend_word": TrendWord,
     "variant": Variant,
 }
 """What each set in ``vars: words:`` of the dbt project stands for."""

@@ -19,6 +19,7 @@ with months as (
         scores.is_flagged,
         scores.certainty_code,
         verdicts.word,
+        verdicts.trend_word,
         scores.control_inbox_rate,
         scores.team_median_inbox_rate
     from {{ ref("int_monthly_tests") }} as lines
@@ -63,7 +64,8 @@ select
     months.team_median_inbox_rate,
     -- The calendar's previous month, not the last one tested: a change over a gap is no monthly change.
     previous.inbox_rate as previous_month_inbox_rate,
-    months.inbox_rate - previous.inbox_rate as inbox_rate_change
+    months.inbox_rate - previous.inbox_rate as inbox_rate_change,
+    months.trend_word
 from months
 left join months as previous
     on

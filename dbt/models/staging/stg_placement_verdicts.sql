@@ -12,5 +12,6 @@ select
     retest_verdict,
     gained_count,
     lost_count,
+    trend_word,
     judged_at
 from {{ source('placement', 'placement_verdicts') }}

@@ -50,7 +50,7 @@ def upgrade() -> None:
             "is_first",
             sa.Boolean,
             nullable=False,
-            comment="Whether it is the month's first of its mailbox and route.",
+            comment="Whether it is the first of its mailbox, route and month that measured something.",
         ),
         sa.Column(
             "is_current",
@@ -65,6 +65,11 @@ def upgrade() -> None:
         ),
         sa.Column("gained_count", sa.Integer, comment="Seed mailboxes it reached that the re-tested one had missed."),
         sa.Column("lost_count", sa.Integer, comment="The reverse."),
+        sa.Column(
+            "trend_word",
+            sa.Text,
+            comment="Of a first test, how it differs from the first of the month before: fell, rose, cannot_tell.",
+        ),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         comment=(
             "What a test bears out at one provider group: the word people act on, and what a re-test says of the "

@@ -5,7 +5,7 @@ import pytest
 from placement_pipeline.domain.scores.exact_tests import binomial_at_most, sign_test
 from placement_pipeline.domain.scores.retests import FIXED_RATE, LEVEL, RetestVerdict, compare, judge_retest
 from placement_pipeline.domain.scores.sequential import HEALTHY_RATE
-from placement_pipeline.domain.scores.trends import TrendWord, team_trend_word, trend_word
+from placement_pipeline.domain.scores.trends import TrendWord, trend_word
 
 
 def landed(marks: str) -> list[tuple[str, bool]]:
@@ -89,14 +89,3 @@ def test_a_month_fell_or_rose_only_where_the_seeds_say_so() -> None:
     assert trend_word(compare(landed("1111111111"), landed("0000011111"))) is TrendWord.FELL
     assert trend_word(compare(landed("0000011111"), landed("1111111111"))) is TrendWord.ROSE
     assert trend_word(compare(landed("1111111111"), landed("0011111111"))) is TrendWord.CANNOT_TELL
-
-
-def test_a_team_drifts_where_its_seeds_do() -> None:
-    seeds = [f"s{number}" for number in range(10)]
-    assert team_trend_word(dict.fromkeys(seeds, -0.1)) is TrendWord.FELL
-    assert team_trend_word(dict.fromkeys(seeds, 0.1)) is TrendWord.ROSE
-    assert team_trend_word(dict.fromkeys(seeds[:4], -0.1)) is TrendWord.CANNOT_TELL, "1 of 16 ways"
-    one_seed_alone = dict.fromkeys(seeds, 0.0) | {"s0": -1.0}
-    assert team_trend_word(one_seed_alone) is TrendWord.CANNOT_TELL
-    assert team_trend_word({}) is TrendWord.CANNOT_TELL
-    assert team_trend_word(dict.fromkeys(seeds, 0.0)) is TrendWord.CANNOT_TELL
