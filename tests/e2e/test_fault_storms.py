@@ -138,7 +138,8 @@ def test_hostile_mail_in_every_seed_changes_no_placement(bench: Bench) -> None:
 
     bench.assert_whole()
     assert {history.seed_id: history.last for history in bench.histories()} == PLACES
-    assert {sweep["error_detail"] for sweep in bench.rows(tables.sweeps)} == {None}
+    # A reader that broke on it would be "failed"; one that was only slow looked again.
+    assert {sweep["error_code"] for sweep in bench.rows(tables.sweeps)} <= {None, "unreachable"}
 
 
 class _Storm:

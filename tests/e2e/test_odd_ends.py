@@ -102,17 +102,17 @@ def test_a_crm_test_that_nobody_sends_is_told_from_a_broken_seed(bench: Bench) -
     assert _first_causes(bench) == ["never_sent"]
 
 
-def test_a_crm_test_counts_what_pipedrive_sent_and_says_what_it_did_not(bench: Bench) -> None:
+def test_a_crm_test_counts_what_pipedrive_sent_and_what_of_it_did_not_arrive(bench: Bench) -> None:
     bench.open_tests(HALF_SENT)
     bench.world.send_sequence(HALF_SENT, ["nora@gmail-seed.example", "zoe@contoso.example"])
 
     driver.carry_on(bench.place)
 
-    assert _states(bench) == {SendState.SENT: 2, SendState.REFUSED: 2}
+    assert _states(bench) == {SendState.SENT: 2, SendState.UNKNOWN: 2}
     assert Counter(history.last for history in bench.histories()) == {
         Placement.PRIMARY: 1,
         Placement.FOCUSED: 1,
-        Placement.NOT_SENT: 2,
+        Placement.MISSING: 2,
     }
 
 
