@@ -10,7 +10,7 @@ from placement_pipeline.domain.roster import RosterEntry
 from placement_pipeline.domain.scores.peers import Landed
 from placement_pipeline.domain.scores.scoring import Score, score_group
 from placement_pipeline.domain.scores.seed_suspicion import SeedSuspicion, suspect_seeds
-from placement_pipeline.domain.seeds.landing import RESOLVED, void_broken_seeds
+from placement_pipeline.domain.seeds.landing import RESOLVED, VOID, void_broken_seeds
 from placement_pipeline.domain.seeds.missing import Explanation, place_missing
 from placement_pipeline.domain.words import Placement, ProviderGroup, Role, SendState, TestState, Variant
 from placement_pipeline.settings import Scoring
@@ -97,6 +97,11 @@ class Board:
     def count(self, test: StoredTest, group: ProviderGroup, rule: Callable[[ProbeHistory], int]) -> int:
         """The rule's sum over the test's probes in a group."""
         return sum(rule(history) for history in self._histories[test.test_id] if self.groups[history.seed_id] is group)
+
+    def count_valid(self, test: StoredTest, rule: Callable[[ProbeHistory], int]) -> int:
+        """The rule's sum over the test's probes at seeds that can be believed."""
+        own = self.placements(test)
+        return sum(rule(history) for history in self._histories[test.test_id] if own[history.seed_id] not in VOID)
 
     def tests_of(self, role: Role) -> dict[str, list[StoredTest]]:
         """The as-sent tests of the mailboxes in this role by their own route, by mailbox, oldest first.

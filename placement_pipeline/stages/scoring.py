@@ -217,7 +217,7 @@ def diagnose_month(place: Workplace, month: date) -> Counter[str]:
                 sent_via=board.sent_via.get(test.test_id, {}),
                 words=words.get(test.test_id, {}),
                 has_control=has_control,
-                moved_count=sum(board.count(test, group, _is_moved) for group in ProviderGroup),
+                moved_count=board.count_valid(test, _is_moved),
             )
             found[test.test_id] = diagnose(case)
         verdicts.save_diagnoses(connection, found, place.now())
