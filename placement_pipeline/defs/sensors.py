@@ -13,7 +13,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from placement_pipeline.defs.jobs import collect_seeds, drain_sends, open_month, publish_month, test_mailboxes
 from placement_pipeline.defs.partitions import month_key
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.stages.planning import has_retests_due
+from placement_pipeline.stages.planning import has_follow_ups_due
 from placement_pipeline.stages.waiting import has_sends_due, has_tests_to_close, months_to_publish, seeds_due
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse.liveness import is_run_alive
@@ -74,19 +74,22 @@ def month_ready(context: dg.SensorEvaluationContext, placement: PlacementResourc
 
 
 @dg.sensor(job=test_mailboxes, minimum_interval_seconds=600)
-def retests_due(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
-    """Requests the re-tests of flagged mailboxes whose remedy has had its time (``tests.retest_after``)."""
+def follow_ups_due(context: dg.SensorEvaluationContext, placement: PlacementResource) -> dg.RunRequest | dg.SkipReason:
+    """Requests tests that go on from others: top-ups of what is undecided, and re-tests of flagged mailboxes.
+
+    A re-test is due when the remedy has had its time (``tests.retest_after``), a top-up when its test was judged.
+    """
     with placement.workplace() as place:
         if wait := _reason_to_wait(context, place, *_SENDERS, test_mailboxes.name):
             return wait
         if place.settings.mode == "dry_run":
             return dg.SkipReason("Dry run: nothing is sent.")
-        if not has_retests_due(place):
-            return dg.SkipReason("No re-test is due.")
+        if not has_follow_ups_due(place):
+            return dg.SkipReason("No re-test and no top-up is due.")
         return dg.RunRequest(partition_key=month_key(place.now(), place.settings.business.zone))
 
 
-ALL = (seed_collection, outbox_due, month_ready, retests_due)
+ALL = (seed_collection, outbox_due, month_ready, follow_ups_due)
 
 
 def _reason_to_wait(context: dg.SensorEvaluationContext, place: Workplace, *job_names: str) -> dg.SkipReason | None:

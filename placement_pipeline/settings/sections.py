@@ -166,6 +166,7 @@ class Tests(Section):
         call_limit: how long one call to a provider may take as a whole.
         send_within: how long a test may take to be sent; what is not out by then is not sent, so that no mailbox keeps
             the team's sheet waiting.
+        top_ups: how many times ten further probes are sent for a test that is undecided; 0 for never.
     """
 
     __test__ = False
@@ -176,6 +177,7 @@ class Tests(Section):
     call_limit: Duration = timedelta(minutes=2)
     max_attempts: int = Field(default=3, ge=1)
     send_within: Duration = timedelta(days=2)
+    top_ups: int = Field(default=2, ge=0, le=2)
 
 
 class Scoring(Section):

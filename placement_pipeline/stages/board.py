@@ -29,7 +29,7 @@ class Board:
         rules: what counts as inbox, and where the flag falls.
 
     Attributes:
-        tests: oldest first.
+        tests: oldest first; their top-ups are parts of them.
         roster: the month's, by mailbox.
         groups: the provider group of every seed.
         sent_via: how each test's received messages were sent.
@@ -39,10 +39,15 @@ class Board:
     def __init__(self, connection: Connection, month: date, rules: Scoring) -> None:
         self._rules = rules
         self._scores: dict[str, list[Score]] = {}
-        self.tests = plan.load_tests(connection, month=month)
+        everything = plan.load_tests(connection, month=month)
+        self.tests = [test for test in everything if test.tops_up_test_id is None]
+        self._top_ups: dict[str, list[StoredTest]] = defaultdict(list)
+        for test in everything:
+            if test.tops_up_test_id is not None:
+                self._top_ups[test.tops_up_test_id].append(test)
         self.roster: Mapping[str, RosterEntry] = {entry.mailbox_id: entry for entry in load_roster(connection, month)}
         self.groups = plan.load_provider_groups(connection)
-        test_ids = [test.test_id for test in self.tests]
+        test_ids = [test.test_id for test in everything]
         self.sent_via = seed_messages.count_sent_via(connection, test_ids)
         self._histories: dict[str, list[ProbeHistory]] = defaultdict(list)
         for history in sightings.load_histories(connection, test_ids):
@@ -50,7 +55,7 @@ class Board:
         self._explained = explanations.load_explanations(connection, test_ids)
         control = self._control_placements()
         reached = {history.seed_id for own in self._histories.values() for history in own if history.first is not None}
-        placements = {test.test_id: self._settle(test, control, reached) for test in self.tests}
+        placements = {test.test_id: self._settle(test, control, reached) for test in everything}
         self.suspicions = self._suspect(placements)
         suspect = {seed_id for seed_id, one in self.suspicions.items() if one.is_suspect}
         self._placements = {
@@ -70,10 +75,11 @@ class Board:
         return [placement for seed_id, placement in self.placements(test).items() if self.groups[seed_id] is group]
 
     def landed(self, test: StoredTest, group: ProviderGroup) -> Landed:
-        """The test's resolved probes at a provider group: seed, and whether it lay in the inbox."""
+        """The resolved probes of the test and its top-ups at a group: seed, and whether it lay in the inbox."""
         return [
             (seed_id, placement in self._rules.inbox)
-            for seed_id, placement in self.placements(test).items()
+            for part in (test, *self._top_ups[test.test_id])
+            for seed_id, placement in self.placements(part).items()
             if self.groups[seed_id] is group and placement in RESOLVED
         ]
 

@@ -2,22 +2,27 @@
 
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from placement_pipeline.domain.probe import make_token
+from placement_pipeline.domain.scores.placement_word import PlacementWord
+from placement_pipeline.domain.scores.scoring import FLAGGED_GROUPS
+from placement_pipeline.domain.scores.sequential import TOP_UP_BELOW_RATE
 from placement_pipeline.domain.seed_mailbox import SeedMailbox
 from placement_pipeline.domain.seeds.sweep_plan import SweepPlan
 from placement_pipeline.domain.sends.plan import KnownTest, PlannedTest
 from placement_pipeline.domain.sends.refusals import AttemptNote, RefusalCode
 from placement_pipeline.domain.sends.template import MailTemplate
+from placement_pipeline.domain.sends.top_ups import Undecided
 from placement_pipeline.domain.words import (
     Placement,
     ProviderFamily,
     ProviderGroup,
+    Role,
     Route,
     SendState,
     TestReason,
@@ -50,6 +55,7 @@ class StoredTest:
     stop_code: str | None
     stop_detail: str | None
     retest_of_test_id: str | None
+    tops_up_test_id: str | None
 
 
 def lock_plan(connection: Connection) -> None:
@@ -94,6 +100,65 @@ def load_lingering_tests(connection: Connection, month: date, since: datetime) -
     return _load_known(connection, and_(tests.c.test_month != month, is_lingering))
 
 
+def load_undecided(connection: Connection, month: date) -> list[Undecided]:
+    """Tests by our own route that the month goes by, that were judged since they closed, and that are undecided."""
+    tests, verdicts, seeds = tables.placement_tests, tables.placement_verdicts, tables.seed_mailboxes
+    roster, audits, suspicions, jobs = tables.rep_roster, tables.auth_audits, tables.seed_suspicions, tables.send_jobs
+    rounds = tests.alias("rounds")
+    is_round = rounds.c.tops_up_test_id == tests.c.test_id
+    unjudged = select(rounds.c.test_id).where(
+        is_round, or_(rounds.c.closed_at.is_(None), rounds.c.closed_at > verdicts.c.judged_at)
+    )
+    cold = select(audits.c.test_id).where(audits.c.test_id == tests.c.test_id, audits.c.reason_code == "mailbox_cold")
+    suspect = select(suspicions.c.seed_id).where(
+        suspicions.c.test_month == month, suspicions.c.seed_id == seeds.c.seed_id, suspicions.c.is_suspect
+    )
+    probes = (
+        select(func.count())
+        .select_from(jobs.join(rounds, rounds.c.test_id == jobs.c.test_id))
+        .where(is_round, jobs.c.seed_id == seeds.c.seed_id)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            tests.c.test_id,
+            tests.c.mailbox_id,
+            verdicts.c.provider_group,
+            seeds.c.seed_id,
+            probes.label("probes"),
+            select(func.count()).select_from(rounds).where(is_round).scalar_subquery().label("rounds"),
+            cold.exists().label("is_cold"),
+        )
+        .join(verdicts, verdicts.c.test_id == tests.c.test_id)
+        .join(roster, and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id))
+        .join(seeds, seeds.c.provider_group == verdicts.c.provider_group)
+        .where(
+            tests.c.test_month == month,
+            tests.c.state == TestState.FINAL,
+            tests.c.route == Route.MAILBOX,
+            roster.c.role == Role.REP,
+            verdicts.c.is_current,
+            verdicts.c.word == PlacementWord.CANNOT_TELL,
+            verdicts.c.provider_group.in_(FLAGGED_GROUPS),
+            verdicts.c.resolved_count > 0,
+            verdicts.c.inbox_count < TOP_UP_BELOW_RATE * verdicts.c.resolved_count,
+            verdicts.c.judged_at >= tests.c.closed_at,
+            ~unjudged.exists(),
+            seeds.c.is_active,
+            ~suspect.exists(),
+        )
+        .order_by(tests.c.test_id, verdicts.c.provider_group, text("probes"), seeds.c.seed_id)
+    )
+    found: dict[tuple[str, str], Undecided] = {}
+    for row in connection.execute(query):
+        key = (row.test_id, row.provider_group)
+        before = found.get(key, Undecided(row.test_id, row.mailbox_id, (), row.rounds, 0, row.is_cold))
+        found[key] = replace(
+            before, seed_ids=(*before.seed_ids, row.seed_id), probe_count=before.probe_count + row.probes
+        )
+    return list(found.values())
+
+
 def has_flagged_closed(connection: Connection, month: date, closed_by: datetime) -> bool:
     """Whether a test of the month that was closed by then is flagged: only such a one can be due a re-test."""
     tests, scores = tables.placement_tests, tables.scored_placements
@@ -122,6 +187,7 @@ def _load_known(connection: Connection, condition: ColumnElement[bool]) -> list[
             closed_at=row.closed_at,
             is_flagged=row.is_flagged,
             route=Route(row.route),
+            is_top_up=row.tops_up_test_id is not None,
         )
         for row in connection.execute(query)
     ]
@@ -203,6 +269,7 @@ def _open_some(
                         # Pipedrive may send from now on; our own sends move this forward.
                         "last_sent_at": now if test.route is Route.CRM else None,
                         "retest_of_test_id": test.retest_of_test_id,
+                        "tops_up_test_id": test.tops_up_test_id,
                         "run_id": run_id,
                         "send_by_at": send_by_at if test.route is Route.MAILBOX else None,
                     }
@@ -225,6 +292,7 @@ def _open_some(
         for test in planned
         if test.test_id in new
         for seed in seeds
+        if not test.seed_ids or seed.seed_id in test.seed_ids
     ]
     if jobs:
         connection.execute(insert(tables.send_jobs), jobs)
@@ -266,6 +334,7 @@ def load_tests(
             stop_code=row.stop_code,
             stop_detail=row.stop_detail,
             retest_of_test_id=row.retest_of_test_id,
+            tops_up_test_id=row.tops_up_test_id,
         )
         for row in connection.execute(query)
     ]

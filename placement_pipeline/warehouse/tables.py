@@ -211,6 +211,12 @@ placement_tests = Table(
         Moment,
         comment="By when its probes must be out; null before the first run that may send, and on the CRM route.",
     ),
+    Column(
+        "tops_up_test_id",
+        Text,
+        ForeignKey(f"{SCHEMA}.placement_tests.test_id"),
+        comment="The test whose measurement it goes on with; null for a test of its own.",
+    ),
     ForeignKeyConstraint(
         ["test_month", "mailbox_id"],
         [f"{SCHEMA}.rep_roster.roster_month", f"{SCHEMA}.rep_roster.mailbox_id"],

@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_run_for_test
 from sqlalchemy import Engine, update
 
 from placement_pipeline.defs.resources import PlacementResource
-from placement_pipeline.defs.sensors import month_ready, outbox_due, retests_due, seed_collection
+from placement_pipeline.defs.sensors import follow_ups_due, month_ready, outbox_due, seed_collection
 from placement_pipeline.domain.words import Placement, ProviderGroup, SendState, TestState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.liveness import living_run
@@ -105,7 +105,7 @@ DUE = [
     pytest.param(seed_collection, plant_done_test, "collect_seeds", id="closing"),
     pytest.param(outbox_due, plant_due_send, "drain_sends", id="outbox_due"),
     pytest.param(month_ready, plant_ready_month, "publish_month", id="month_ready"),
-    pytest.param(retests_due, plant_due_retest, "test_mailboxes", id="retests_due"),
+    pytest.param(follow_ups_due, plant_due_retest, "test_mailboxes", id="follow_ups_due"),
 ]
 
 
@@ -113,7 +113,7 @@ DUE = [
     (seed_collection, "No seed is due."),
     (outbox_due, "The outbox has nothing due."),
     (month_ready, "No month is ready."),
-    (retests_due, "No re-test is due."),
+    (follow_ups_due, "No re-test and no top-up is due."),
 ])  # fmt: skip
 def test_nothing_is_asked_for_of_an_empty_database(tick: Tick, sensor: dg.SensorDefinition, reason: str) -> None:
     assert tick(sensor) == reason

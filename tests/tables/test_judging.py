@@ -11,7 +11,7 @@ from placement_pipeline.domain.words import Placement, ProviderGroup, Role, Test
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.scoring import judge_month, score_month, suspect_month
 from placement_pipeline.stages.workplace import Workplace
-from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse import plan, tables
 from tests.planted import Planter
 
 NOVEMBER, DECEMBER, NOW = date(2026, 11, 1), date(2026, 12, 1), datetime(2026, 11, 10, 9, tzinfo=UTC)
@@ -50,7 +50,13 @@ def plant(place: Workplace, first: Mapping[str, str], later: Sequence[tuple[str,
 
 
 def _plant_test(planter: Planter, test_id: str, name: str, marks: str, opened_at: datetime, **other: Any) -> None:
-    planter.test(test_id, name, NOVEMBER, TestState.FINAL, **{"opened_at": opened_at} | other)
+    planter.test(
+        test_id,
+        name,
+        NOVEMBER,
+        TestState.FINAL,
+        **{"opened_at": opened_at, "closed_at": opened_at + timedelta(days=1)} | other,
+    )
     for number, (seed_id, mark) in enumerate(zip(SEEDS, marks, strict=True)):
         placement = MARKS[mark] or Placement.NOT_SENT
         message_id = f"{test_id}-{seed_id}" if mark in "01" else None
@@ -166,3 +172,41 @@ def test_a_month_fell_where_its_seeds_say_so_and_a_smaller_change_cannot_be_told
         assert dict(connection.execute(query).tuples().all()) == {"good0-12": "fell", "good1-12": "cannot_tell"}
     november = [verdict["trend_word"] for name, verdict in judged(place).items() if not name.endswith("-12")]
     assert november == [None, None], "nothing before to compare with"
+
+
+def test_what_is_undecided_is_topped_up_until_it_is_decided(place: Workplace) -> None:
+    plant(place, team() | {"open": "1110111011", "control": GOOD})
+    assert judged(place)["open"]["word"] == "cannot_tell"
+    with place.engine.begin() as connection:
+        (undecided,) = plan.load_undecided(connection, NOVEMBER)
+        assert (undecided.test_id, undecided.round_count, undecided.probe_count) == ("open", 0, 0)
+        assert undecided.seed_ids == tuple(SEEDS)
+        _plant_test(
+            Planter(connection), "open-1", "open", "0010010000", NOW - timedelta(days=2), tops_up_test_id="open"
+        )
+        assert plan.load_undecided(connection, NOVEMBER) != [], "planned twice, it is opened once, by its key"
+
+    verdicts = judged(place)
+    assert "open-1" not in verdicts
+    assert (verdicts["open"]["word"], verdicts["open"]["resolved_count"]) == ("confirmed", 20)
+    with place.engine.begin() as connection:
+        assert plan.load_undecided(connection, NOVEMBER) == []
+
+
+def test_a_top_up_that_has_not_been_judged_yet_calls_for_no_other(place: Workplace) -> None:
+    plant(place, team() | {"open": "1110111011"})
+    judged(place)
+    with place.engine.begin() as connection:
+        later = {"tops_up_test_id": "open", "closed_at": NOW + timedelta(days=1)}
+        _plant_test(Planter(connection), "open-1", "open", "1110111011", NOW, **later)
+        assert plan.load_undecided(connection, NOVEMBER) == []
+
+
+def test_a_top_up_is_no_line_and_has_no_rate_of_its_own(place: Workplace) -> None:
+    plant(place, team() | {"open": "1110111011"})
+    with place.engine.begin() as connection:
+        _plant_test(Planter(connection), "open-1", "open", BAD, NOW - timedelta(days=2), tops_up_test_id="open")
+    judged(place)
+    table = tables.scored_placements
+    with place.engine.connect() as connection:
+        assert "open-1" not in set(connection.scalars(select(table.c.test_id)))

@@ -1,7 +1,8 @@
 with rep_tests as (
     select *
     from {{ ref("int_rostered_tests") }}
-    where variant = 'as_sent' and role = 'rep'
+    -- A top-up is a part of another test.
+    where variant = 'as_sent' and role = 'rep' and tops_up_test_id is null
 ),
 
 -- By which test the month goes at each provider group; what measured nothing there replaces nothing.

@@ -10,6 +10,7 @@ select
     tests.opened_at,
     tests.stop_detail,
     tests.retest_of_test_id,
+    tests.tops_up_test_id,
     roster.role,
     roster.rep_id,
     roster.rep_name,

@@ -88,3 +88,4 @@ from {{ ref("int_rostered_tests") }} as tests
 left join scores on tests.test_id = scores.test_id
 left join verdicts on tests.test_id = verdicts.test_id
 left join first_causes on tests.test_id = first_causes.test_id
+where tests.tops_up_test_id is null

@@ -29,6 +29,7 @@ with months as (
             and lines.route = tests.route
             and lines.test_month = tests.test_month
             and tests.variant = 'as_sent'
+            and tests.tops_up_test_id is null
     inner join {{ ref("stg_scored_placements") }} as scores on tests.test_id = scores.test_id
     left join {{ ref("stg_placement_verdicts") }} as verdicts
         on scores.test_id = verdicts.test_id and scores.provider_group = verdicts.provider_group

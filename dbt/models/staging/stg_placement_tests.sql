@@ -11,5 +11,6 @@ select
     closed_at,
     stop_code,
     stop_detail,
-    retest_of_test_id
+    retest_of_test_id,
+    tops_up_test_id
 from {{ source('placement', 'placement_tests') }}

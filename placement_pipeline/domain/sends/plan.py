@@ -7,11 +7,12 @@ the tables, so the same debt can be planned any number of times and is paid once
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from placement_pipeline.domain.roster import RosterEntry
+from placement_pipeline.domain.sends.top_ups import TopUp
 from placement_pipeline.domain.words import Role, Route, Scope, TestReason, TestState, Variant
 
 MOST_RETESTS = 3
@@ -43,11 +44,17 @@ class KnownTest:
     closed_at: datetime | None
     is_flagged: bool
     route: Route
+    is_top_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTest:
-    """A test to open."""
+    """A test to open.
+
+    Attributes:
+        tops_up_test_id: the test whose measurement it goes on with.
+        seed_ids: to which seeds; all of them where it names none.
+    """
 
     test_id: str
     plan_key: str
@@ -56,6 +63,8 @@ class PlannedTest:
     variant: Variant
     route: Route
     retest_of_test_id: str | None = None
+    tops_up_test_id: str | None = None
+    seed_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,7 @@ def plan_tests(
     known: Sequence[KnownTest],
     rests: Rests,
     lingering: Sequence[KnownTest] = (),
+    top_ups: Mapping[str, TopUp] | None = None,
 ) -> Plan:
     """Decide which tests to open.
 
@@ -121,6 +131,7 @@ def plan_tests(
         known: the month's tests so far.
         rests: how long mailboxes are left alone.
         lingering: tests of other months that are still open or were opened a short while ago.
+        top_ups: what the scope owed adds to tests that are undecided, by mailbox.
 
     Returns:
         Each mailbox of the roster once, among the tests or among the skipped.
@@ -131,7 +142,13 @@ def plan_tests(
     controls: list[RosterEntry] = []
     for entry in roster:
         history, rest = histories[entry.mailbox_id], others[entry.mailbox_id]
-        verdict = Skip.MONTH_OVER if month != this_month else _owed(request, month, now, entry, history, rest, rests)
+        verdict: PlannedTest | Skip
+        if month != this_month:
+            verdict = Skip.MONTH_OVER
+        else:
+            verdict = _top_up(request, entry, [*history, *rest], (top_ups or {}).get(entry.mailbox_id)) or _owed(
+                request, month, now, entry, [test for test in history if not test.is_top_up], [*history, *rest], rests
+            )
         if isinstance(verdict, PlannedTest):
             tests.append(verdict)
         else:
@@ -154,6 +171,21 @@ def _beside_retests(entry: RosterEntry, request: Request, history: Sequence[Know
     return [_planned(f"retest:{latest.test_id}", entry, request, TestReason.RETEST, latest.test_id)]
 
 
+def _top_up(
+    request: Request, entry: RosterEntry, everything: Sequence[KnownTest], top_up: TopUp | None
+) -> PlannedTest | None:
+    """The next part of a measurement that is under way: it rests no cool-down, because it is one measurement."""
+    is_asked = request.scope is Scope.OWED and request.variant is Variant.AS_SENT and entry.is_in
+    if top_up is None or not is_asked or any(test.state is TestState.OPEN for test in everything):
+        return None
+    topped = next((test for test in everything if test.test_id == top_up.test_id), None)
+    if topped is None:
+        return None
+    key = f"topup:{top_up.test_id}:{top_up.round_number}"
+    planned = _planned(key, entry, replace(request, route=topped.route), topped.reason)
+    return replace(planned, tops_up_test_id=top_up.test_id, seed_ids=top_up.seed_ids)
+
+
 def _by_mailbox(tests: Iterable[KnownTest]) -> defaultdict[str, list[KnownTest]]:
     found: defaultdict[str, list[KnownTest]] = defaultdict(list)
     for test in tests:
@@ -173,14 +205,13 @@ def _owed(
     now: datetime,
     entry: RosterEntry,
     history: Sequence[KnownTest],
-    lingering: Sequence[KnownTest],
+    everything: Sequence[KnownTest],
     rests: Rests,
 ) -> PlannedTest | Skip:
     if not entry.is_in:
         return Skip.OUT_OF_ROSTER
     if request.scope is Scope.LISTED and entry.mailbox_id not in request.listed:
         return Skip.NOT_LISTED
-    everything = [*history, *lingering]
     if any(test.state is TestState.OPEN for test in everything):
         return Skip.OPEN_TEST
     if everything and now < max(test.opened_at for test in everything) + rests.cool_down:

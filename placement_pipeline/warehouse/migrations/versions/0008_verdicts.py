@@ -1,4 +1,4 @@
-"""The word of a test at a provider group, what a re-test says of the remedy, and seeds that fail everybody."""
+"""The word of a test at a provider group, what a re-test says of the remedy, seeds that fail everybody, top-ups."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,6 +12,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column(
+        "placement_tests",
+        sa.Column(
+            "tops_up_test_id",
+            sa.Text,
+            sa.ForeignKey(f"{SCHEMA}.placement_tests.test_id"),
+            comment="The test whose measurement it goes on with; null for a test of its own.",
+        ),
+        schema=SCHEMA,
+    )
     op.create_table(
         "placement_verdicts",
         sa.Column("test_id", sa.Text, sa.ForeignKey(f"{SCHEMA}.placement_tests.test_id"), primary_key=True),
@@ -108,3 +118,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("seed_suspicions", schema=SCHEMA)
     op.drop_table("placement_verdicts", schema=SCHEMA)
+    op.drop_column("placement_tests", "tops_up_test_id", schema=SCHEMA)

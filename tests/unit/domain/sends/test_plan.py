@@ -18,6 +18,7 @@ from placement_pipeline.domain.sends.plan import (
     plan_tests,
     unknown_mailboxes,
 )
+from placement_pipeline.domain.sends.top_ups import TopUp
 from placement_pipeline.domain.words import Role, Route, Scope, TestReason, TestState, Variant
 from tests.unit.domain.rosters import entry
 
@@ -141,6 +142,26 @@ def test_beside_a_retest_the_control_mailbox_is_tested_anew_and_without_one_it_i
     assert well.skipped == dict.fromkeys((control.mailbox_id, ANNA.mailbox_id), Skip.ALREADY_TESTED)
     tired = plan(Request(), [known[0], replace(known[1], opened_at=NOW)], [control, ANNA])
     assert [test.mailbox_id for test in tired.tests] == [ANNA.mailbox_id], "it rests like any other"
+
+
+def test_a_top_up_goes_on_with_its_test_at_once_and_pays_for_nothing_else() -> None:
+    first = known_test(days_ago=1.2)
+    top_ups = {ANNA.mailbox_id: TopUp(first.test_id, 1, ("gmail-01",))}
+
+    def planned(request: Request, *known: KnownTest, month: date = MONTH) -> Plan:
+        return plan_tests(request, MONTH, month, NOW, [ANNA], known, RESTS, (), top_ups)
+
+    (test,) = planned(Request(), replace(first, opened_at=NOW - timedelta(hours=1))).tests
+    assert (test.reason, test.tops_up_test_id, test.seed_ids) == (first.reason, first.test_id, ("gmail-01",))
+    assert test.retest_of_test_id is None
+    running = replace(first, test_id="t-round", state=TestState.OPEN, is_top_up=True)
+    assert planned(Request(), first, running).skipped == {ANNA.mailbox_id: Skip.OPEN_TEST}
+    assert planned(Request(scope=Scope.FLAGGED), first).tests == ()
+    assert planned(Request(), first, month=date(2026, 12, 1)).skipped == {ANNA.mailbox_id: Skip.MONTH_OVER}
+    flagged = replace(first, is_flagged=True, opened_at=NOW - timedelta(days=8), closed_at=NOW - timedelta(days=7))
+    later = replace(first, test_id="t-round", opened_at=NOW - timedelta(days=5), is_top_up=True)
+    (retest,) = plan(Request(), [flagged, later]).tests
+    assert retest.retest_of_test_id == flagged.test_id, "a top-up that is not flagged does not end the debt"
 
 
 def test_a_month_does_not_owe_a_mailbox_retests_without_end() -> None:
