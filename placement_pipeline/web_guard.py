@@ -15,15 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 # The protocol between a Python web server and what it serves: https://asgi.readthedocs.io
-Scope = MutableMapping[str, Any]
+AsgiScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Application = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
 
 _READING = ("GET", "HEAD")
 
 
-def find_breach(scope: Scope, own_hosts: Collection[str]) -> str | None:
+def find_breach(scope: AsgiScope, own_hosts: Collection[str]) -> str | None:
     """Why a request or the opening of a WebSocket is refused; None where it is let through.
 
     Args:
@@ -64,7 +64,7 @@ def find_breach(scope: Scope, own_hosts: Collection[str]) -> str | None:
 def guard(application: Application, own_hosts: Collection[str]) -> Application:
     """The same application, which what breaks the rules does not reach: it is answered with 403."""
 
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+    async def guarded(scope: AsgiScope, receive: Receive, send: Send) -> None:
         breach = find_breach(scope, own_hosts) if scope["type"] in ("http", "websocket") else None
         if breach is None:
             await application(scope, receive, send)

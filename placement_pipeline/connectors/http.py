@@ -157,7 +157,7 @@ Tally = Callable[[], AbstractContextManager[None]]
 Gate = Callable[[], AbstractAsyncContextManager[None]]
 """Opens when the provider's quota has room for one more attempt."""
 
-Fence = Callable[[], Awaitable[None]]
+LastLook = Callable[[], Awaitable[None]]
 """Is awaited in the moment before the call and raises where it must not be made any more."""
 
 UNDECIDED = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.CONFLICT, httpx.codes.TOO_EARLY})
@@ -178,7 +178,7 @@ async def send_once(
     request: httpx.Request,
     tally: Tally = nullcontext,
     gate: Gate = nullcontext,
-    fence: Fence = no_fence,
+    fence: LastLook = no_fence,
 ) -> httpx.Response | NothingWritten | NoAnswer:
     """Make a call that must not be made twice; any status is an answer."""
     try:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 from aiohttp import web
 from pydantic import ValidationError
 
-from placement_pipeline.sandbox.post.crm import Client, CrmError, How, send_sequence
+from placement_pipeline.sandbox.post.crm import CrmError, How, MailClient, send_sequence
 from placement_pipeline.sandbox.post.mailstore import NoSuchAccountError
 from placement_pipeline.sandbox.post.office import PostOffice, UnknownChangeError
 from placement_pipeline.sandbox.wire_faults import WireFaults
@@ -87,7 +87,7 @@ class ControlServer:
             str(body["mailbox"]),
             contacts,
             how=_choice(body, "how", None, get_args(How)),
-            client=_choice(body, "client", "web", get_args(Client)),
+            client=_choice(body, "client", "web", get_args(MailClient)),
             copy=_choice(body, "copy", "Bcc", ("Bcc", "Cc")),
             references=references,
         )

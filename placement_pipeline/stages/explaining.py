@@ -38,7 +38,7 @@ _ASKED_AGAIN = timedelta(days=2)
 _NEVER_ASKED = timedelta(days=30)
 _LOGS_AT_ONCE = 4
 
-Key = tuple[str, str]
+ProbeKey = tuple[str, str]
 """Test and seed."""
 
 
@@ -109,9 +109,9 @@ class _Inquiry:
         self._access = access
         self._roster = roster
         self._seeds = seeds
-        self._told: dict[Key, _Told] = defaultdict(_Told)
+        self._told: dict[ProbeKey, _Told] = defaultdict(_Told)
 
-    async def ask(self, missing: Sequence[MissingProbe]) -> dict[Key, Explanation]:
+    async def ask(self, missing: Sequence[MissingProbe]) -> dict[ProbeKey, Explanation]:
         """Ask about these probes. One at a seed that is no longer configured waits: nobody knows its address."""
         known = [probe for probe in missing if probe.seed_id in self._seeds]
         by_account: dict[str, list[MissingProbe]] = defaultdict(list)
@@ -216,5 +216,5 @@ class _Inquiry:
         return await log.read(since, self._place.now() + (self._access.clock.ahead or timedelta()))
 
 
-def _key(probe: MissingProbe) -> Key:
+def _key(probe: MissingProbe) -> ProbeKey:
     return probe.test_id, probe.seed_id

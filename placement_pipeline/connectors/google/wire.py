@@ -129,7 +129,7 @@ class GmailWire:
         """As ``mail.Sender.make_ready``."""
         await self._tokens.token()
 
-    async def send_once(self, built: Any, fence: http.Fence) -> httpx.Response | http.NothingWritten | http.NoAnswer:
+    async def send_once(self, built: Any, fence: http.LastLook) -> httpx.Response | http.NothingWritten | http.NoAnswer:
         """Carry a request that must not be made twice.
 
         Args:

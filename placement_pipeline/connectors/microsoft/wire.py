@@ -175,7 +175,7 @@ class GraphWire:
         body: Mapping[str, Any] | None = None,
         *,
         tidies_up: bool = False,
-        fence: http.Fence = http.no_fence,
+        fence: http.LastLook = http.no_fence,
     ) -> httpx.Response | http.NothingWritten | http.NoAnswer:
         """Make a call that must not be made twice.
 

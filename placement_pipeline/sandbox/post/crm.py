@@ -33,7 +33,7 @@ from placement_pipeline.sandbox.world.templates import TEMPLATE_SUBJECT
 How = Literal["two_way", "native", "smart_bcc"]
 """Who sends: Pipedrive through its sync, the rep alone, or the rep with a copy to Smart BCC."""
 
-Client = Literal["web", "mail_program"]
+MailClient = Literal["web", "mail_program"]
 """What a rep writes with: the provider's own client, or a mail program that signs in by SMTP."""
 
 _USUAL: Mapping[SyncMode, How] = {
@@ -54,7 +54,7 @@ async def send_sequence(
     contacts: Sequence[str],
     *,
     how: How | None = None,
-    client: Client = "web",
+    client: MailClient = "web",
     copy: Literal["Bcc", "Cc"] = "Bcc",
     references: Mapping[str, str] | None = None,
 ) -> int:
