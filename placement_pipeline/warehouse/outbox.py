@@ -38,14 +38,13 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from placement_pipeline.domain.sends.refusals import AttemptNote
 from placement_pipeline.domain.words import AttemptOutcome, Route, SendState, TestState
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.roster import ROSTER_OF_TEST
 from placement_pipeline.warehouse.workers import is_dead
 
 jobs = tables.send_jobs
 attempts = tables.send_attempts
 tests = tables.placement_tests
 roster = tables.rep_roster
-
-_OF_ROSTER = and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ def accounts_with_work(connection: Connection, now: datetime) -> list[AccountWor
     ids = func.array_agg(aggregate_order_by(tests.c.test_id, tests.c.opened_at, tests.c.test_id))
     query = (
         select(roster.c.account_address, ids)
-        .join(roster, _OF_ROSTER)
+        .join(roster, ROSTER_OF_TEST)
         .where(tests.c.state == TestState.OPEN, tests.c.route == Route.MAILBOX)
         .where(_has_work(now))
         .group_by(roster.c.account_address)
@@ -184,7 +183,7 @@ def sent_moments(connection: Connection, account_address: str, since: datetime) 
     query = (
         select(jobs.c.handed_over_at)
         .join(tests, tests.c.test_id == jobs.c.test_id)
-        .join(roster, _OF_ROSTER)
+        .join(roster, ROSTER_OF_TEST)
         .where(roster.c.account_address == account_address, jobs.c.handed_over_at >= since)
     )
     return [moment for moment in connection.scalars(query) if moment is not None]
@@ -261,7 +260,7 @@ def hold_back(connection: Connection, account_address: str, until: datetime) -> 
     """Let nothing of this account be claimed before then: who throttles means the mailbox, not the one message."""
     of_account = (
         select(tests.c.test_id)
-        .join(roster, _OF_ROSTER)
+        .join(roster, ROSTER_OF_TEST)
         .where(roster.c.account_address == account_address, tests.c.state == TestState.OPEN)
     )
     connection.execute(

@@ -16,6 +16,12 @@ from placement_pipeline.domain.words import MailProvider, Role, Route, SendState
 from placement_pipeline.warehouse import tables
 from placement_pipeline.warehouse.upsert import upsert
 
+ROSTER_OF_TEST = and_(
+    tables.rep_roster.c.roster_month == tables.placement_tests.c.test_month,
+    tables.rep_roster.c.mailbox_id == tables.placement_tests.c.mailbox_id,
+)
+"""Joins a test with what the roster of its own month says of its mailbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnProbes:
@@ -154,7 +160,6 @@ def load_activity(connection: Connection, month: date, mailbox_id: str) -> SentH
 def load_own_probes(connection: Connection) -> dict[str, OwnProbes]:
     """The probes sent so far, by account address: an alias's lie in the Sent folder of its account."""
     jobs, tests, roster = tables.send_jobs, tables.placement_tests, tables.rep_roster
-    is_listed = and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id)
     query = (
         select(
             roster.c.account_address,
@@ -164,7 +169,7 @@ def load_own_probes(connection: Connection) -> dict[str, OwnProbes]:
             case((jobs.c.state == SendState.SENT, jobs.c.sent_at)).label("sent_at"),
         )
         .join(tests, tests.c.test_id == jobs.c.test_id)
-        .join(roster, is_listed)
+        .join(roster, ROSTER_OF_TEST)
     )
     ids: defaultdict[str, set[str]] = defaultdict(set)
     moments: defaultdict[str, list[datetime]] = defaultdict(list)

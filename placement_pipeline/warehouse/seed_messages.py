@@ -15,6 +15,7 @@ from placement_pipeline.domain.seeds.matching import Expected
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import MailProvider, Route, SendState, SyncMode, TestState
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.roster import ROSTER_OF_TEST
 from placement_pipeline.warehouse.storable import storable
 
 messages = tables.seed_messages
@@ -122,10 +123,7 @@ def load_expected(
             tests.c.closed_at,
         )
         .join(tests, tests.c.test_id == jobs.c.test_id)
-        .join(
-            roster,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
+        .join(roster, ROSTER_OF_TEST)
         .where(jobs.c.seed_id == seed_id, may_be_sent, or_(tests.c.state == TestState.OPEN, is_late))
         .where(or_(is_marked, is_from))
     )
@@ -146,10 +144,7 @@ def load_mailboxes(connection: Connection, test_ids: Collection[str]) -> dict[st
     """The mailboxes of these tests, by test."""
     query = (
         select(tests.c.test_id, roster.c.sync_mode, roster.c.provider)
-        .join(
-            roster,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
+        .join(roster, ROSTER_OF_TEST)
         .where(tests.c.test_id.in_(test_ids))
     )
     return {
@@ -179,10 +174,7 @@ def load_senders(connection: Connection, late_since: datetime) -> frozenset[str]
     is_late = and_(tests.c.state == TestState.FINAL, tests.c.closed_at >= late_since)
     query = (
         select(func.lower(roster.c.address), func.lower(roster.c.account_address))
-        .join(
-            tests,
-            and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id),
-        )
+        .join(tests, ROSTER_OF_TEST)
         .where(or_(tests.c.state == TestState.OPEN, is_late))
         .distinct()
     )
