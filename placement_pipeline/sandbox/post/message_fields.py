@@ -4,8 +4,9 @@ The standard library's parser rewrites what it reads; a signature does not survi
 """
 
 import re
-from email.header import decode_header, make_header
 from email.utils import getaddresses
+
+from placement_pipeline.domain.message import decode_words
 
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
@@ -43,7 +44,7 @@ def field_value(fields: list[bytes], name: str) -> str | None:
     for field in fields:
         if is_named(field, name):
             text = re.sub(rb"\r\n(?=[ \t])", b"", field.partition(b":")[2]).strip().decode("utf-8", "replace")
-            return str(make_header(decode_header(text)))
+            return decode_words(text)
     return None
 
 
