@@ -12,9 +12,10 @@ from tests.unit.documents.commands import COMMANDS, calls, unknown_commands
 from tests.unit.documents.files import NAMED_IN, missing_files, place_of
 from tests.unit.documents.links import broken_links
 from tests.unit.documents.markdown import DOCUMENTS, PACKAGE, PAGES, README, SPAN, Document, read
+from tests.unit.documents.names import unknown_names
 from tests.unit.documents.settings import VARIABLE, is_setting, unknown_settings, unknown_variables
 
-CHECKS = (broken_links, unknown_commands, unknown_settings, unknown_variables, missing_files)
+CHECKS = (broken_links, unknown_commands, unknown_settings, unknown_variables, missing_files, unknown_names)
 Check = Callable[[Document], list[str]]
 
 
@@ -75,6 +76,10 @@ def planted(text: str) -> Document:
         (unknown_settings, "```toml\n[seeds.a]\npasswort = 'b'\n```", "seeds.a.passwort"),
         (unknown_variables, "`PLACEMENT_CONFIGURATION`", "PLACEMENT_CONFIGURATION"),
         (unknown_variables, "```sh\nexport PLACEMENT_PACING__COOLDOWN=1h\n```", "PLACEMENT_PACING__COOLDOWN"),
+        (unknown_names, "the job `monthly_pigeons`", "monthly_pigeons"),
+        (unknown_names, "`monthly_sheet.pigeon_rate` is a rate", "pigeon_rate"),
+        (unknown_names, "a line of `_SPF_FAULTS`, `_DKIM_PIGEONS` or, with a rule, `_RULES`", "_DKIM_PIGEONS"),
+        (unknown_names, "`accepted_values_stg_pigeons_route`", "accepted_values_stg_pigeons_route"),
         (missing_files, "`placement_pipeline/domain/reasons/dkim2.py`", "placement_pipeline/domain/reasons/dkim2.py"),
         (missing_files, "`placment_pipeline/cli.py`", "placment_pipeline/cli.py"),
         (missing_files, "`domain/outbox.py`", "domain/outbox.py"),
@@ -107,6 +112,7 @@ def test_a_planted_breach_is_caught(check: Check, text: str, breach: str) -> Non
         "```toml\n[control_mailbox.merge_fields]\njob_title = 'a'\n```\n```toml\n[seeds.a]\npassword = 'b'\n```",
         "PLACEMENT_MODE PLACEMENT_CONFIG PLACEMENT_DAGSTER_URL PLACEMENT_SECRETS__SPAMHAUS_KEY PLACEMENT_<A>__<B>",
         "`domain/sends/outbox.py` `dbt/models/marts` `test_tier.py` `.env.example` `my_world.yaml` `exports/` `.yml`",
+        "`monthly_sheet.flagged` `accepted_values_stg_rep_roster_provider` `_RULES` `test_rooms`",
         "`tests/unit/test_tier.py::test_a_unit_test_cannot_open_a_socket`",
         "`reasons_are_listed` in `warehouse/quality.py`, `of` of `ProviderGroup`, in `domain/words.py`",
     ],
