@@ -1,1 +1,1 @@
-"""From placements to verdicts: rates with their n and interval, flags, and the diagnosis."""
+"""From placements to verdicts: rates with their n and interval, flags, what the probes bear out, and the diagnosis."""
