@@ -17,9 +17,9 @@ from email.message import EmailMessage
 from email.utils import format_datetime, getaddresses
 from typing import Any
 
+from placement_pipeline.domain.message import strip_comments
 from placement_pipeline.sandbox.post.mail_text import parse, text_of, text_of_markup
 from placement_pipeline.sandbox.post.mailstore import PastMessage, StoredMessage
-from placement_pipeline.sandbox.post.message_fields import without_comments
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.past import derive
 
@@ -215,7 +215,7 @@ def _address(entry: Any, fallback_name: str = "") -> Address | None:
 
 
 def _recipients(message: EmailMessage, header: str) -> list[dict[str, Any]]:
-    pairs = getaddresses([without_comments(str(value)) for value in message.get_all(header, [])])
+    pairs = getaddresses([strip_comments(str(value)) for value in message.get_all(header, [])])
     return [{"emailAddress": {"name": name or address, "address": address}} for name, address in pairs if address]
 
 

@@ -14,8 +14,8 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 from typing import Any, Literal
 
+from placement_pipeline.domain.message import strip_comments
 from placement_pipeline.sandbox.post.journal import Entry, Journal
-from placement_pipeline.sandbox.post.message_fields import without_comments
 from placement_pipeline.sandbox.world.accounts import Account
 from placement_pipeline.sandbox.world.past import PastMessage, SentBefore
 
@@ -331,4 +331,4 @@ class MailStore:
 
 
 def _from_address(raw: bytes) -> str:
-    return parseaddr(without_comments(str(BytesHeaderParser().parsebytes(raw).get("From", ""))))[1]
+    return parseaddr(strip_comments(str(BytesHeaderParser().parsebytes(raw).get("From", ""))))[1]

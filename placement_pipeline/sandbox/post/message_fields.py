@@ -48,18 +48,6 @@ def field_value(fields: list[bytes], name: str) -> str | None:
     return None
 
 
-def without_comments(text: str) -> str:
-    """A header's text without ``(comments)``: the standard library calls itself for each that is in another."""
-    kept, depth, is_quoted = [], 0, False
-    for character in text:
-        is_quoted ^= character == '"' and not depth
-        depth += character == "(" and not is_quoted
-        if not depth:
-            kept.append(character)
-        depth -= character == ")" and not is_quoted and depth > 0
-    return "".join(kept)
-
-
 def addresses(fields: list[bytes], *names: str) -> tuple[str, ...]:
     """The mail addresses in these fields, lower case, each once, in order."""
     texts = [

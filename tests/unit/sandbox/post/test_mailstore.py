@@ -77,3 +77,18 @@ def test_mailboxes_that_are_thinned_out_keep_their_newest_messages_over_a_restar
     assert store.has_had(SEED, ids[0])
     assert store.thin_out(2) == 0
     assert store.thin_out(0) == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b'"Anna \\" (Berg" <a@b.example>',
+        b"a@b.example (Anna \\) Berg)",
+        b"(" * 5000 + b")" * 5000 + b" <a@b.example>",
+    ],
+)
+def test_an_escaped_mark_or_a_deep_comment_does_not_hide_whom_a_message_is_from(
+    open_store: Open, written: bytes
+) -> None:
+    kept = open_store().add(SEED, b"From: " + written + b"\r\n\r\n", "inbox")
+    assert kept.from_address == "a@b.example"
