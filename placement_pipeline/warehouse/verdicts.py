@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, Connection, Text, and_, cast, delete, func, select
+from sqlalchemy import ARRAY, Connection, Text, cast, delete, func, select
 
 from placement_pipeline.domain.findings import Finding, SubjectKind
 from placement_pipeline.domain.scores.diagnosis import Diagnosis
@@ -15,6 +15,7 @@ from placement_pipeline.domain.scores.seed_suspicion import SeedSuspicion
 from placement_pipeline.domain.scores.trends import TrendWord
 from placement_pipeline.domain.words import CheckStatus, ProviderGroup, Role
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.roster import ROSTER_OF_TEST
 from placement_pipeline.warehouse.upsert import upsert
 
 
@@ -142,7 +143,7 @@ def load_low_controls(connection: Connection, month: date) -> dict[str, list[Pro
     query = (
         select(table.c.test_id, table.c.provider_group)
         .join(tests, tests.c.test_id == table.c.test_id)
-        .join(roster, and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id))
+        .join(roster, ROSTER_OF_TEST)
         .where(tests.c.test_month == month, roster.c.role == Role.CONTROL)
         .where(table.c.is_current, table.c.is_control_low)
         .order_by(table.c.test_id, table.c.provider_group)
