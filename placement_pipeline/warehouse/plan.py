@@ -30,6 +30,7 @@ from placement_pipeline.domain.words import (
     Variant,
 )
 from placement_pipeline.warehouse import tables
+from placement_pipeline.warehouse.roster import ROSTER_OF_TEST
 from placement_pipeline.warehouse.upsert import upsert
 
 _PLAN_LOCK = 0x706C616E  # "plan": one planner at a time
@@ -130,7 +131,7 @@ def load_undecided(connection: Connection, month: date) -> list[Undecided]:
             cold.exists().label("is_cold"),
         )
         .join(verdicts, verdicts.c.test_id == tests.c.test_id)
-        .join(roster, and_(roster.c.roster_month == tests.c.test_month, roster.c.mailbox_id == tests.c.mailbox_id))
+        .join(roster, ROSTER_OF_TEST)
         .join(seeds, seeds.c.provider_group == verdicts.c.provider_group)
         .where(
             tests.c.test_month == month,

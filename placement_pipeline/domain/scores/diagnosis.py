@@ -400,7 +400,7 @@ def _at_risk(case: Case) -> Diagnosis | None:
 
 
 def _moved(case: Case) -> Diagnosis | None:
-    if not case.moved_count:
+    if not case.moved_count or not case.is_flagged:
         return None
     return Diagnosis(
         "moved_after_delivery",
