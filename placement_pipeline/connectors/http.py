@@ -4,6 +4,7 @@ What a status means is each provider's own matter; here is only what holds for a
 """
 
 import asyncio
+import json
 import logging
 import re
 import ssl
@@ -270,6 +271,18 @@ async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
+def parse_json(content: bytes | str) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        ValueError: it is none, or nested deeper than Python reads, which no answer is.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 @contextmanager
 def understood(who: str) -> Iterator[None]:
     """Turn a surprise in the shape of an answer into the error that says so, without showing the answer.
@@ -279,7 +292,7 @@ def understood(who: str) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         raise ReadError("malformed", f"{who}: an answer cannot be understood ({type(error).__name__})") from error
 
 
@@ -313,6 +326,10 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+# A clock without its battery is in 1970. What is further away is no clock, and no date can be reckoned with it.
+_LONGEST_AHEAD = timedelta(days=36_525)
+
+
 class ClockWatch:
     """How far the providers' clocks are ahead of ours, from the ``Date`` of their answers.
 
@@ -335,7 +352,9 @@ class ClockWatch:
     async def note(self, response: httpx.Response) -> None:
         """Take an answer's word for the time; for httpx's event hooks."""
         if (moment := _http_date(response.headers.get("date", ""))) is not None:
-            self.ahead = moment - self._now().replace(microsecond=0)
+            ahead = moment - self._now().replace(microsecond=0)
+            if abs(ahead) < _LONGEST_AHEAD:
+                self.ahead = ahead
 
 
 class _TryAgain(Exception):

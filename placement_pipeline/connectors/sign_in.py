@@ -4,6 +4,7 @@ How a token is had is the matter of ``google.sign_in`` and ``microsoft.sign_in``
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,14 +19,23 @@ from placement_pipeline.connectors.errors import ReadError
 from placement_pipeline.connectors.http import LONGEST_CALL_SECONDS, RETRIED_READ, TIMEOUT_SECONDS
 
 _EARLY_SECONDS = 120.0
+_TOKEN = re.compile(r"[ -~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A bearer token and how long it lives, in seconds from now."""
+    """A bearer token and how long it lives, in seconds from now.
+
+    Raises:
+        ValueError: the token is nothing that a header can hold: printable ASCII.
+    """
 
     value: str = field(repr=False)
     lifetime_seconds: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, str) or not _TOKEN.fullmatch(self.value):
+            raise ValueError("no token")
 
 
 class NotKeptError(Exception):

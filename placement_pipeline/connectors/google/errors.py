@@ -6,7 +6,6 @@ https://developers.google.com/workspace/gmail/api/guides/handle-errors. Errors o
 endpoint are in ``refusals``.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -207,7 +206,7 @@ def _name(response: httpx.Response) -> str:
 
 def _error(response: httpx.Response) -> dict[str, Any]:
     try:
-        error = json.loads(response.content)["error"]
+        error = http.parse_json(response.content)["error"]
     except (ValueError, KeyError, TypeError):
         return {}
     return error if isinstance(error, dict) else {}
@@ -216,6 +215,6 @@ def _error(response: httpx.Response) -> dict[str, Any]:
 def _reasons(response: httpx.Response) -> Sequence[str]:
     """The reasons of Google's two error shapes: ``errors[].reason`` and ``details[].reason``."""
     error = _error(response)
-    entries = [*(error.get("errors") or ()), *(error.get("details") or ())]
+    entries = [entry for name in ("errors", "details") if isinstance(told := error.get(name), list) for entry in told]
     found = (str(entry["reason"]) for entry in entries if isinstance(entry, dict) and entry.get("reason"))
     return sorted({reason for reason in found if re.fullmatch(r"\w{1,60}", reason)})

@@ -114,7 +114,7 @@ class GmailSender:
 
 def _id_of(answer: httpx.Response) -> str | None:
     try:
-        message_id = answer.json()["id"]
+        message_id = http.parse_json(answer.content)["id"]
     except (ValueError, KeyError, TypeError):
         return None
-    return str(message_id)
+    return message_id if isinstance(message_id, str) else None

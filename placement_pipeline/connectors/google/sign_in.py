@@ -4,7 +4,6 @@ Why Google gives none is in ``refusals``.
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from google.auth.transport import Response
 from google.auth.transport.requests import Request
 from google.oauth2 import credentials, service_account
 
+from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import InputError, ReadError, SignInError
 from placement_pipeline.connectors.google.refusals import explain_refusal, short_scope
 from placement_pipeline.connectors.mail import Scopes
@@ -161,7 +161,7 @@ class GoogleApp:
             client_secret=self._client_secret,
         )
         account = hashlib.sha256(refresh_token.encode()).hexdigest()
-        return GoogleGrant(lambda: self._refresh(held, who, needed, is_delegated=False), account, needed)
+        return GoogleGrant(lambda: self._refreshed(held, who, needed, is_delegated=False), account, needed)
 
     def delegated(self, address: str, who: str, scopes: Sequence[str] = READ_AND_SEND) -> GoogleGrant:
         """Tokens for a Workspace mailbox by domain-wide delegation; a password reset does not touch them.
@@ -178,7 +178,12 @@ class GoogleApp:
         if self._service_account is None:
             raise InputError(f"{who}: domain-wide delegation needs google_service_account_file; set it in the secrets")
         held = self._service_account.with_subject(address).with_scopes(list(scopes))
-        return GoogleGrant(lambda: self._refresh(held, who, scopes, is_delegated=True), address.lower(), scopes)
+        return GoogleGrant(lambda: self._refreshed(held, who, scopes, is_delegated=True), address.lower(), scopes)
+
+    def _refreshed(self, held: Any, who: str, scopes: Sequence[str], *, is_delegated: bool) -> GoogleToken:
+        # google-auth takes an answer apart as if it could only be Google's.
+        with http.understood(who):
+            return self._refresh(held, who, scopes, is_delegated=is_delegated)
 
     def _refresh(self, held: Any, who: str, scopes: Sequence[str], *, is_delegated: bool) -> GoogleToken:
         ask = _Asking(self._session, self._meter)
@@ -225,7 +230,7 @@ class _Asking(Request):
         self.answer = {}
         self.has_said_yes = response.status == 200
         with suppress(ValueError):
-            said = json.loads(response.data)
+            said = http.parse_json(response.data)
             self.answer = said if isinstance(said, dict) else {}
         return response
 

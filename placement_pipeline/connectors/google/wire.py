@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.resources import files
 from types import SimpleNamespace
@@ -28,6 +28,7 @@ from placement_pipeline.connectors.quota import Quota
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
 PAGE = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Quota units of each method we use (https://developers.google.com/workspace/gmail/api/reference/quota, May 2026).
 UNITS = {
@@ -120,7 +121,7 @@ class GmailWire:
             raise explain_refused_read(response, self.who)
         try:
             answer: dict[str, Any] = built.postproc(SimpleNamespace(status=response.status_code), response.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ReadError("malformed", f"{self.who}: Gmail's answer is not JSON") from None
         self.answered_at = http.server_now(response) or self.now()
         return answer
@@ -244,7 +245,7 @@ def header_fields(message: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def moment_of(message: Mapping[str, Any]) -> datetime:
     """When a message came into the mailbox, by Google's clock."""
-    return datetime.fromtimestamp(int(message["internalDate"]) / 1000, UTC)
+    return _EPOCH + timedelta(milliseconds=int(message["internalDate"]))
 
 
 def raw_of(message: Mapping[str, Any]) -> bytes:

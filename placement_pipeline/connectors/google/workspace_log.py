@@ -80,7 +80,7 @@ class WorkspaceLog:
                 if not response.is_success:
                     raise self._refusal(response)
                 with http.understood(self._reader.who):
-                    answer = response.json()
+                    answer = http.parse_json(response.content)
                     entries += [entry for activity in answer.get("items") or () for entry in _entries(activity)]
                     page_token = answer.get("nextPageToken") or None
         return entries
@@ -133,6 +133,6 @@ def _text(moment: datetime) -> str:
 
 def _reason(response: httpx.Response) -> str:
     try:
-        return str(response.json()["error"]["errors"][0]["reason"])
+        return str(http.parse_json(response.content)["error"]["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from placement_pipeline.connectors.errors import ReadError
+from placement_pipeline.connectors.http import parse_json, understood
 from placement_pipeline.connectors.imap.refusals import explain_refusal
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.sign_in import AccessToken, TokenSession, TokenSource
@@ -51,14 +52,15 @@ def refresh_grant(
         if not isinstance(answer.get("access_token"), str):
             raise ReadError("malformed", f"{who}: the token endpoint's answer holds no token; check imap_token_url")
         latest[0] = answer.get("refresh_token") or latest[0]
-        return AccessToken(answer["access_token"], _seconds(answer.get("expires_in")))
+        with understood(who):
+            return AccessToken(answer["access_token"], _seconds(answer.get("expires_in")))
 
     return TokenSource(fetch)
 
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        answer = response.json()
+        answer = parse_json(response.content)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

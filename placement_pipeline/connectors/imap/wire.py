@@ -5,7 +5,6 @@ means, in ``refusals``. Every command is counted, and none changes anything in t
 """
 
 import imaplib
-import json
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -294,6 +293,6 @@ def _show_token(client: Client, server: Server, token: str) -> None:
 def _refused_status(challenges: list[bytes]) -> str | None:
     """The provider's code in the challenge that tells a refusal: ``{"status": "400", ...}``."""
     try:
-        return str(json.loads(challenges[-1])["status"])
+        return str(http.parse_json(challenges[-1])["status"])
     except (LookupError, ValueError, TypeError):
         return None

@@ -177,6 +177,6 @@ def _meaning(response: httpx.Response) -> _Meaning | None:
 
 def _read_code(response: httpx.Response) -> str:
     try:
-        return str(response.json()["error"]["code"])
+        return str(http.parse_json(response.content)["error"]["code"])
     except (ValueError, LookupError, TypeError):
         return ""

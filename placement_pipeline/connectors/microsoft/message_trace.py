@@ -78,7 +78,7 @@ class MessageTrace:
             if not response.is_success:
                 raise self._refusal(response)
             with http.understood(self._reader.who):
-                answer = response.json()
+                answer = http.parse_json(response.content)
                 entries += [_entry(row) for row in answer["value"]]
                 # The link is followed as it is: it holds the query and where to go on.
                 url, following = str(answer.get("@odata.nextLink") or ""), None
@@ -113,6 +113,6 @@ def _text(moment: datetime) -> str:
 
 def _code(response: httpx.Response) -> str:
     try:
-        return str(response.json()["error"]["code"])
+        return str(http.parse_json(response.content)["error"]["code"])
     except (ValueError, LookupError, TypeError):
         return ""

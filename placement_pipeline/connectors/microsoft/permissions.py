@@ -6,10 +6,10 @@ personal account's says nothing at all
 """
 
 import base64
-import json
 from dataclasses import dataclass
 
 from placement_pipeline.connectors.errors import SignInError
+from placement_pipeline.connectors.http import parse_json
 from placement_pipeline.connectors.mail import Scopes
 from placement_pipeline.domain.sends.refusals import RefusalCode
 
@@ -39,7 +39,7 @@ def read_claims(token: str) -> TokenClaims | None:
     """The claims of a JWT; None for anything else."""
     try:
         _, payload, _ = token.split(".")
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = parse_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         if "scp" in claims:
             return TokenClaims(False, frozenset(str(claims["scp"]).split()))
         return TokenClaims(True, frozenset(map(str, claims.get("roles", ()))))

@@ -76,9 +76,11 @@ class GraphSender:
         if not drafted.is_success:
             return judge_send(drafted) if is_refusal(drafted) else _draft_unknown(f"HTTP {drafted.status_code}")
         try:
-            draft = drafted.json()
-            draft_id, internet_message_id = str(draft["id"]), draft.get("internetMessageId")
+            draft = http.parse_json(drafted.content)
+            draft_id, internet_message_id = draft["id"], draft.get("internetMessageId")
         except (ValueError, LookupError, TypeError):
+            return _draft_unknown("the answer names no draft")
+        if not isinstance(draft_id, str) or not isinstance(internet_message_id, str | None):
             return _draft_unknown("the answer names no draft")
         return await self._send_draft(draft_id, internet_message_id, fence)
 

@@ -12,6 +12,7 @@ from typing import Any
 import msal
 import requests
 
+from placement_pipeline.connectors import http
 from placement_pipeline.connectors.errors import ReadError, SignInError
 from placement_pipeline.connectors.metering import Meter
 from placement_pipeline.connectors.microsoft.certificate import ClientCertificate
@@ -69,7 +70,11 @@ class MicrosoftApp:
             answer: dict[str, Any] = application.acquire_token_for_client(self._scopes)
             return answer
 
-        return TokenSource(lambda: _token(self._ask(acquire, who)))
+        @http.understood(who)
+        def fetch() -> AccessToken:
+            return _token(self._ask(acquire, who))
+
+        return TokenSource(fetch)
 
     def user_grant(self, refresh_token: str, who: str, keep: Callable[[str], None] | None = None) -> TokenSource:
         """Tokens from a user's own refresh token, which rotates: every new one is kept.
@@ -84,6 +89,7 @@ class MicrosoftApp:
         """
         latest = [refresh_token]
 
+        @http.understood(who)
         def fetch() -> AccessToken:
             answer = self._ask(lambda app: app.acquire_token_by_refresh_token(latest[0], self._scopes), who)
             rotated = answer.get("refresh_token")

@@ -254,7 +254,7 @@ def found(response: httpx.Response, who: str) -> dict[str, Any]:
     if not response.is_success:
         raise ReadError("refused", f"{who}: Graph refuses the read ({tell_error(response)})")
     with http.understood(who):
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = http.parse_json(response.content)
     return answer
 
 

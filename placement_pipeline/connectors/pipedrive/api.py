@@ -247,7 +247,7 @@ def _is_json(response: httpx.Response) -> bool:
 def _said(response: httpx.Response) -> str:
     """Pipedrive's own words for an error; none where the answer is not its own."""
     try:
-        answer = response.json()
+        answer = http.parse_json(response.content)
     except ValueError:
         return ""
     return str(answer.get("error", "")) if isinstance(answer, dict) else ""
