@@ -7,10 +7,12 @@ from pathlib import Path
 from placement_pipeline.connectors.errors import InputError
 
 _MOST_BYTES = 256 * 1024
+# The settings and their secrets often lie beside the table, and whoever writes the table need not know them.
+_ENDINGS = (".html", ".htm")
 
 
 def read_signature(path: Path, folder: Path, what: str) -> str:
-    """Read a signature: a plain file in a folder or below it, links followed no further than that.
+    """Read a signature: a page in a folder or below it, links followed no further than that, and only to pages.
 
     Args:
         path: the file.
@@ -29,6 +31,8 @@ def read_signature(path: Path, folder: Path, what: str) -> str:
         with open(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputError(f"{what}: cannot be read, it is no plain file; {remedy}")
+            if not real.lower().endswith(_ENDINGS):
+                raise InputError(f"{what}: is not called a page; name a file that ends in .html")
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise InputError(f"{what}: larger than {_MOST_BYTES // 1024} KiB; link to its pictures instead")

@@ -44,6 +44,17 @@ def test_a_file_outside_the_folder_is_not_read(folder: Path, name: str) -> None:
     assert complaint_on(folder, name).endswith("lies outside the folder of what names it; put the file there")
 
 
+@pytest.mark.parametrize("name", ["secrets.toml", "signatures/key.json", "linked.html", "page.html.bak"])
+def test_a_secret_beside_the_table_is_not_mailed_as_a_signature(folder: Path, name: str) -> None:
+    for secret in ("secrets.toml", "signatures/key.json", "page.html.bak"):
+        (folder / secret).write_text(SECRET)
+    (folder / "linked.html").symlink_to("secrets.toml")
+    (folder / "Anna.HTM").write_text("<p>Anna</p>")
+
+    assert complaint_on(folder, name).endswith("is not called a page; name a file that ends in .html")
+    assert signature_named(folder, "Anna.HTM") == "<p>Anna</p>"
+
+
 def test_an_absolute_path_beside_the_folder_with_the_same_beginning_is_outside(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "table-of-another"
     other.mkdir()
