@@ -60,6 +60,9 @@ def test_what_the_ui_and_programs_ask_is_let_through(method: str, path: str, hea
         ("POST", "/graphql", HOST | JSON | {"Origin": "null"}),
         ("POST", "/graphql", HOST | JSON | {"Origin": ""}),
         ("POST", "/graphql", HOST | JSON | {"Origin": "http://127.0.0.1:8000"}),
+        ("POST", "/graphql", HOST | JSON | {"Origin": "http://["}),  # taking it apart raised
+        ("POST", "/graphql", HOST | JSON | {"Origin": "http://127.0.0.1:3000@evil.example"}),
+        ("POST", "/graphql", HOST | JSON | {"Origin": "127.0.0.1:3000"}),
         ("POST", "/graphql", HOST | JSON | {"Sec-Fetch-Site": "cross-site"}),
         ("POST", "/graphql", HOST | JSON | {"Sec-Fetch-Site": "same-site"}),
         ("POST", "/runs", LINK | JSON),
