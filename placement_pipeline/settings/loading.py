@@ -69,6 +69,8 @@ def _read_toml(path: Path, remedy: str) -> dict[str, Any]:
         raise SettingsError(f"{path}: cannot be read ({type(error).__name__}); {remedy}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: not valid TOML: nested deeper than is read") from None
 
 
 def _anchor(data: dict[str, Any], folder: Path, model: type[BaseModel]) -> None:

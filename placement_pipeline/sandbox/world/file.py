@@ -534,7 +534,7 @@ def load_world(path: Path | None) -> World:
         raise WorldError(f"{path}: cannot be read ({type(error).__name__}); name an existing world file") from None
     try:
         data: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a day that is none; a list without end
         raise WorldError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict):
         raise WorldError(f"{name}: must be a mapping with company, domains, reps and seeds; see worlds/default.yaml")

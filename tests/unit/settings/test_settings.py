@@ -150,6 +150,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_toml_says_in_which_line(config: Path) -> None:
     assert "placement.toml: not valid TOML" in complaint(config, "[tests\n")
+    assert "placement.toml: not valid TOML: nested deeper" in complaint(config, f"a = {'[' * 5000}{']' * 5000}\n")
     assert "line 2" in complaint(config, "[tests]\ntemplate: intro\n")
 
 

@@ -208,7 +208,15 @@ def test_a_mistake_is_one_line_that_names_the_place(tmp_path: Path, data: object
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("text", "line"), [("a: [", "not valid YAML"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: [", "not valid YAML"),
+        (f"a: {'[' * 5000}", "not valid YAML"),
+        ("a: 2026-99-99", "not valid YAML"),
+        (None, "cannot be read"),
+    ],
+)
 def test_a_file_that_is_no_yaml_or_not_there_is_one_line_too(tmp_path: Path, text: str | None, line: str) -> None:
     path = tmp_path / "world.yaml"
     if text is not None:
