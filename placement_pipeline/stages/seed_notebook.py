@@ -19,12 +19,12 @@ from placement_pipeline.domain.seeds.authenticity import is_believed, judge_stan
 from placement_pipeline.domain.seeds.matching import Arrival, Clues, FoundBy, Match, Matcher, clues, read_whole
 from placement_pipeline.domain.seeds.sent_via import read_sent_via
 from placement_pipeline.domain.sends.outbox import News, next_state
-from placement_pipeline.domain.words import MailProvider, SendState, SyncMode
+from placement_pipeline.domain.words import SendState, SyncMode
 from placement_pipeline.settings import Seed
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import outbox, seed_messages
 from placement_pipeline.warehouse.outbox import Outcome
-from placement_pipeline.warehouse.seed_messages import NewMessage
+from placement_pipeline.warehouse.seed_messages import NewMessage, TestedMailbox
 
 
 class TableNotebook(SeedNotebook):
@@ -87,7 +87,7 @@ class TableNotebook(SeedNotebook):
             believed = [
                 (message, match)
                 for message, match in met
-                if self._is_believed(message, match, mailboxes[match.test_id].provider)
+                if self._is_believed(message, match, mailboxes[match.test_id])
             ]
             self.doubted_count += len(met) - len(believed)
             rows = [self._row(message, match, mailboxes[match.test_id].sync_mode) for message, match in believed]
@@ -114,12 +114,13 @@ class TableNotebook(SeedNotebook):
         self._looks += 1
         return self._swept_at + timedelta(microseconds=self._looks)
 
-    def _is_believed(self, message: SeenMessage, match: Match, provider: MailProvider) -> bool:
+    def _is_believed(self, message: SeenMessage, match: Match, mailbox: TestedMailbox) -> bool:
         """Whether who is named in From sent it, as far as the receiver tells; what came without its header stays."""
         fields = read_header(message.raw or b"")
         if not fields:
             return match.found_by is not FoundBy.SENDER_AND_SEED
-        return is_believed(match.found_by, judge_standing(fields, self._seed.family, provider))
+        standing = judge_standing(fields, self._seed.family, mailbox.provider, mailbox.domains)
+        return is_believed(match.found_by, standing)
 
     def _row(self, message: SeenMessage, match: Match, sync_mode: SyncMode) -> NewMessage:
         fields = read_header(message.raw or b"")

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Connection, Text, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from placement_pipeline.domain.roster import domain_of
 from placement_pipeline.domain.seeds.matching import Expected
 from placement_pipeline.domain.seeds.sent_via import SentVia
 from placement_pipeline.domain.words import MailProvider, Route, SendState, SyncMode, TestState
@@ -132,24 +133,25 @@ def load_expected(
 
 @dataclass(frozen=True, slots=True)
 class TestedMailbox:
-    """What the roster said of the mailbox that a test is of."""
+    """What the roster said of the mailbox that a test is of; ``domains`` are its own and its account's."""
 
     __test__ = False
 
     sync_mode: SyncMode
     provider: MailProvider
+    domains: tuple[str, ...]
 
 
 def load_mailboxes(connection: Connection, test_ids: Collection[str]) -> dict[str, TestedMailbox]:
     """The mailboxes of these tests, by test."""
     query = (
-        select(tests.c.test_id, roster.c.sync_mode, roster.c.provider)
+        select(tests.c.test_id, roster.c.sync_mode, roster.c.provider, roster.c.address, roster.c.account_address)
         .join(roster, ROSTER_OF_TEST)
         .where(tests.c.test_id.in_(test_ids))
     )
     return {
-        test_id: TestedMailbox(SyncMode(mode), MailProvider(provider))
-        for test_id, mode, provider in connection.execute(query).tuples()
+        test_id: TestedMailbox(SyncMode(mode), MailProvider(provider), (domain_of(address), domain_of(account)))
+        for test_id, mode, provider, address, account in connection.execute(query).tuples()
     }
 
 

@@ -5,7 +5,7 @@ wrote: its results, and from which address it took the message in. Whose test a 
 would belong to is ``matching``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from ipaddress import ip_network
 
@@ -34,7 +34,10 @@ class SenderStanding(StrEnum):
 
 
 def judge_standing(
-    fields: Sequence[HeaderField], family: ProviderFamily | None, provider: MailProvider | None
+    fields: Sequence[HeaderField],
+    family: ProviderFamily | None,
+    provider: MailProvider | None,
+    own_domains: Collection[str] = (),
 ) -> SenderStanding:
     """Judge the From of a received message. Never raises.
 
@@ -43,12 +46,21 @@ def judge_standing(
         family: what kind of place it was received at.
         provider: who hosts the mailbox that From names; mail of a domain whose authentication is broken still comes
             from that provider's addresses.
+        own_domains: the mailbox's, and its account's; what SPF passes for another one was sent by that one, through
+            the same provider.
     """
-    verdict = read_verdict(fields, family)
-    if _is_aligned(verdict, from_domain(tuple(fields))):
+    verdict, author = read_verdict(fields, family), from_domain(tuple(fields))
+    if _is_aligned(verdict, author):
         return SenderStanding.AUTHENTICATED
-    client = read_envelope(fields, family).client_ip
-    if provider is not None and client is not None and _sends_for(provider, client):
+    envelope = read_envelope(fields, family)
+    known = [domain for domain in (author, *own_domains) if domain]
+    is_anothers = (
+        verdict.result("spf") == "pass"
+        and envelope.mail_from_domain is not None
+        and not any(is_same_organization(envelope.mail_from_domain, domain) for domain in known)
+    )
+    client = envelope.client_ip
+    if provider is not None and client is not None and not is_anothers and _sends_for(provider, client):
         return SenderStanding.FROM_PROVIDER
     held = {method: verdict.result(method) for method in ("dmarc", "compauth", "spf", "dkim")}
     is_refused = held["dmarc"] == "fail" or held["compauth"] == "fail"

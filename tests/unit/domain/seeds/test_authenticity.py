@@ -26,6 +26,15 @@ def test_mail_of_a_domain_that_fails_still_comes_from_its_providers_addresses() 
     assert standing(header, MailProvider.MICROSOFT365) is SenderStanding.FORGED, "another provider's address"
 
 
+def test_what_another_domain_sent_through_the_same_provider_does_not_come_from_the_mailbox() -> None:
+    """A relay of the mailbox's own provider once vouched for whatever From a stranger wrote."""
+    header = google_header("pass", "x@evil.example", "fail")
+    assert standing(header) is SenderStanding.FORGED
+    own = ("acme.example", "evil.example")
+    held = judge_standing(read_header(header + BODY), ProviderFamily.GMAIL, MailProvider.GOOGLE, own)
+    assert held is SenderStanding.FROM_PROVIDER, "an alias is sent in the name of its account"
+
+
 def test_a_from_that_fails_and_comes_from_elsewhere_is_forged() -> None:
     header = google_header("fail", "anna@acme.example", "fail").replace(b"209.85.208.41", b"203.0.113.9")
     assert standing(header) is SenderStanding.FORGED
