@@ -62,6 +62,8 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _read_toml(path: Path, remedy: str) -> dict[str, Any]:
     try:
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{path}: no regular file; {remedy}")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file; {remedy}") from None

@@ -1,5 +1,6 @@
 import os
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import get_type_hints
@@ -146,6 +147,18 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"home = '\xe4'")
     with pytest.raises(SettingsError, match=r"cannot be read \(UnicodeDecodeError\)"):
         load_settings(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(
+    make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a pipe or a device as settings never ended."""
+    path = tmp_path / "placement.toml"
+    make(path)
+    monkeypatch.setenv("PLACEMENT_CONFIG", str(path))
+    with pytest.raises(SettingsError, match="no regular file; "):
+        load_settings()
 
 
 def test_a_file_that_is_not_toml_says_in_which_line(config: Path) -> None:
