@@ -142,8 +142,6 @@ def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"cannot be read \(IsADirectoryError\)"):
-        load_settings(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b"home = '\xe4'")
     with pytest.raises(SettingsError, match=r"cannot be read \(UnicodeDecodeError\)"):
         load_settings(tmp_path / "latin.toml")
