@@ -151,7 +151,9 @@ def _reported_in_words(
     failed = addresses_in(value_of(fields, "x-failed-recipients"))
     has_reply = words.holds_reply()
     is_late = says_not_yet(told)
-    if not (has_reply or failed or is_late or says_not_delivered(told)):
+    # A reply alone may stand in any mail of a postmaster; beside the message that came back it tells.
+    is_answered = has_reply and (returns_message or words.has_copy)
+    if not (is_answered or failed or is_late or says_not_delivered(told)):
         return ()
     own = addresses_in(f"{value_of(fields, 'from')} {value_of(fields, 'to')}")
     wanted = failed or [address for address in addresses_in(words.text) if address not in own][:_MAX_RECIPIENTS]

@@ -60,8 +60,9 @@ _NOT_DELIVERED = re.compile(
 )
 _NOT_YET = re.compile(
     r"""(?xi)
-    \b(?: (?:is|was|been)\sdelayed | delayed\s(?:for|by|\d) | not\syet\sbeen\sdelivered | warning\smessage\sonly
-        | will\s(?:be\sretried|retry|continue|keep\strying|try\sagain) | attempts\swill\scontinue
+    \b(?: (?:is|was|been)\sdelayed | (?<!\bbe\s)delayed\s(?:for|by|\d) | not\syet\sbeen\sdelivered
+        | warning\smessage\sonly | will\s(?:be\sretried|retry|continue|keep\strying|try\sagain)
+        | attempts\swill\scontinue
         | noch\snicht\szugestellt | retardé | retrasad )
     """
 )

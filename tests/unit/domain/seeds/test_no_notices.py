@@ -35,6 +35,9 @@ RECEIPT = report("Final-Recipient: rfc822; sam@seed.example\nDisposition: manual
         mail("postmaster@seed.example", "New rules", "Do not send to all@seed.example."),
         mail("postmaster@seed.example", "Your mailbox is 95 % full", "Delete some messages: 20 more will fit."),
         mail("postmaster@seed.example", "Digest", "Held for you: 3 messages, from tom@a.example and others."),
+        mail("postmaster@seed.example", "Maintenance", "Mail to all@seed.example may be delayed for a day; 550 then."),
+        mail("postmaster@seed.example", "Your password expires", "Ask admin@seed.example. Error 550 if not renewed."),
+        mail("postmaster@seed.example", "[SPAM] report", "550 sam@seed.example"),
         mail("postmaster@seed.example", "Report Domain: sales.example Submitter: a.example", "2 mails failed."),
         mail("noreply-dmarc@seed.example", "Report domain: sales.example", "1 message failed.", "Return-Path: <>"),
         RECEIPT.replace(b"report-type=delivery-status", b"report-type=disposition-notification").replace(
@@ -44,9 +47,10 @@ RECEIPT = report("Final-Recipient: rfc822; sam@seed.example\nDisposition: manual
         report(status_part(), sender=PERSON).replace(b"multipart/report; report-type=delivery-status", b"multipart/a"),
     ],
     ids=[
-        "an absence", "an absence about a bounce", "an absence without a prefix", "a newsletter", "a reply that quotes",
-        "a bounce passed on", "a question", "a postmaster's reply", "rules", "a quota", "a digest", "a DMARC report",
-        "a DMARC report from nobody", "a read receipt", "a complaint", "a bounce attached by a person",
+        "an absence", "an absence about a bounce", "an absence without a prefix", "a newsletter",
+        "a reply that quotes", "a bounce passed on", "a question", "a postmaster's reply", "rules", "a quota",
+        "a digest", "maintenance", "a password", "a list", "a DMARC report", "a DMARC report from nobody",
+        "a read receipt", "a complaint", "a bounce attached by a person",
     ],
 )  # fmt: skip
 def test_ordinary_mail_is_no_notice(raw: bytes) -> None:
