@@ -8,9 +8,11 @@ with routes as (
         months.rep_name,
         months.address,
         months.sync_mode,
-        results.inbox_rate_gmail,
-        results.inbox_rate_microsoft365,
-        results.inbox_rate_regional
+        {%- for group in var("words").provider_group %}
+        results.inbox_rate_{{ group }},
+        results.inbox_count_{{ group }},
+        results.resolved_count_{{ group }}{{ "," if not loop.last }}
+        {%- endfor %}
     from {{ ref("int_monthly_tests") }} as months
     inner join {{ ref("int_test_results") }} as results on months.test_id = results.test_id
     -- An open test may still find what it has not found yet.
@@ -46,6 +48,12 @@ select
     {%- endfor %}
     {%- for group in var("words").provider_group %}
     by_crm.inbox_rate_{{ group }} - by_mailbox.inbox_rate_{{ group }} as inbox_rate_difference_{{ group }},
+    {%- endfor %}
+    {%- for route in ["mailbox", "crm"] %}
+    {%- for group in var("words").provider_group %}
+    by_{{ route }}.inbox_count_{{ group }} as {{ route }}_inbox_count_{{ group }},
+    by_{{ route }}.resolved_count_{{ group }} as {{ route }}_resolved_count_{{ group }},
+    {%- endfor %}
     {%- endfor %}
     {%- for way in var("words").sent_via %}
     coalesce(ways.{{ way }}_count, 0) as crm_{{ way }}_count,
