@@ -81,7 +81,9 @@ def save_scores(
     rows = []
     for test_id, mine in scores.items():
         for score in mine:
-            row = asdict(score) | asdict(context[test_id, score.group])
+            # Not asdict, which copies every value in depth: a third of all the work.
+            row = {name: getattr(score, name) for name in Score.__dataclass_fields__}
+            row |= asdict(context[test_id, score.group])
             flag = row.pop("flag")
             row["provider_group"] = row.pop("group")
             row["certainty_code"] = row.pop("certainty")
