@@ -8,7 +8,7 @@ with lines as (
         test_id,
         first_test_id,
         {%- for group in var("words").provider_group %}
-        coalesce(test_id_{{ group }}, test_id) as test_id_{{ group }},
+        test_id_{{ group }},
         {%- endfor %}
         rep_id,
         rep_name,
@@ -58,22 +58,11 @@ select
     results_gmail.inbox_rate_gmail,
     results_microsoft365.inbox_rate_microsoft365,
     results_regional.inbox_rate_regional,
-    -- What a later test could not measure stays as the test before left it, its flag too.
-    coalesce(results.is_flagged, false)
-    {%- for group in judged %}
-    or (results_{{ group }}.test_id <> results.test_id and results_{{ group }}.flag_code_{{ group }} is not null)
-    {%- endfor %} as is_flagged,
-    coalesce(
-        results.flag_code{% for group in judged %},
-        case when results_{{ group }}.test_id <> results.test_id then results_{{ group }}.flag_code_{{ group }} end
-        {%- endfor %}
-    ) as flag_code,
+    coalesce(results.is_flagged, false) or carried.flag_code is not null as is_flagged,
+    coalesce(results.flag_code, carried.flag_code) as flag_code,
     case
         when results.summary is not null then results.summary
-        {%- for group in judged %}
-        when results_{{ group }}.test_id <> results.test_id and results_{{ group }}.flag_code_{{ group }} is not null
-            then coalesce(results_{{ group }}.summary, 'The cause has not been looked for yet.')
-        {%- endfor %}
+        when carried.flag_code is not null then coalesce(carried.summary, 'The cause has not been looked for yet.')
         when results.stop_detail is not null then results.stop_detail
         when results.test_id is null then 'No test was opened for this mailbox this month.'
         when results.state = 'stopped' then 'The test was stopped before anything was sent.'
@@ -87,11 +76,7 @@ select
         {%- endfor %}
         else 'No group is below the threshold.'
     end as why,
-    coalesce(
-        results.remedy{% for group in judged %},
-        case when results_{{ group }}.test_id <> results.test_id then results_{{ group }}.remedy end
-        {%- endfor %}
-    ) as remedy,
+    coalesce(results.remedy, carried.remedy) as remedy,
     coalesce(results.test_reason = 'retest', false) as is_retest,
     first_results.inbox_rate_gmail as first_inbox_rate_gmail,
     first_results.inbox_rate_microsoft365 as first_inbox_rate_microsoft365,
@@ -137,3 +122,22 @@ left join {{ ref("int_test_results") }} as results on lines.test_id = results.te
 left join {{ ref("int_test_results") }} as results_{{ group }} on lines.test_id_{{ group }} = results_{{ group }}.test_id
 {%- endfor %}
 left join {{ ref("int_test_results") }} as first_results on lines.first_test_id = first_results.test_id
+-- What a later test could not measure stays as the test before left it: its flag, and why.
+left join lateral (
+    select held.flag_code, held.summary, held.remedy
+    from (
+        values
+        {%- for group in judged %}
+        (
+            {{ loop.index }},
+            results_{{ group }}.test_id,
+            results_{{ group }}.flag_code_{{ group }},
+            results_{{ group }}.summary,
+            results_{{ group }}.remedy
+        ){{ "," if not loop.last }}
+        {%- endfor %}
+    ) as held (place, test_id, flag_code, summary, remedy)
+    where held.test_id <> results.test_id and held.flag_code is not null
+    order by held.place
+    limit 1
+) as carried on true
