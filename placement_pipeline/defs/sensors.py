@@ -80,7 +80,7 @@ def follow_ups_due(context: dg.SensorEvaluationContext, placement: PlacementReso
     A re-test is due when the remedy has had its time (``tests.retest_after``), a top-up when its test was judged.
     """
     with placement.workplace() as place:
-        if wait := _reason_to_wait(context, place, *_SENDERS, test_mailboxes.name):
+        if wait := _reason_to_wait(context, place, open_month.name, drain_sends.name, test_mailboxes.name):
             return wait
         if place.settings.mode == "dry_run":
             return dg.SkipReason("Dry run: nothing is sent.")
