@@ -15,6 +15,11 @@ Landed = Sequence[tuple[str, bool]]
 """The resolved probes of one mailbox at one provider group: seed, and whether it lay in the inbox."""
 
 
+def count_landed(landed: Landed) -> tuple[int, int]:
+    """How many lay in the inbox, and of how many."""
+    return sum(is_inbox for _, is_inbox in landed), len(landed)
+
+
 class Peers:
     """How often everybody's probes missed each seed of a provider group.
 
@@ -41,8 +46,10 @@ class Peers:
 
         Exact (Poisson-binomial), paired by seed. A mailbox without others has 1.0: it is its own measure.
         """
-        missed = sum(not is_inbox for _, is_inbox in landed)
-        return sum_at_least(missed, [self._missed[seed_id] / self._probes[seed_id] for seed_id, _ in landed])
+        inbox_count, resolved_count = count_landed(landed)
+        return sum_at_least(
+            resolved_count - inbox_count, [self._missed[seed_id] / self._probes[seed_id] for seed_id, _ in landed]
+        )
 
     def _count(self, landed: Landed, times: int) -> None:
         for seed_id, is_inbox in landed:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from placement_pipeline.domain.scores.exact_tests import binomial_at_most, reject_benjamini_hochberg
-from placement_pipeline.domain.scores.peers import FEWEST_PEERS, PEER_LEVEL, Landed, Peers
+from placement_pipeline.domain.scores.peers import FEWEST_PEERS, PEER_LEVEL, Landed, Peers, count_landed
 from placement_pipeline.domain.scores.sequential import HEALTHY_RATE, RateStanding, judge_rate, probes_to_tell
 from placement_pipeline.domain.words import ProviderGroup
 
@@ -110,7 +110,7 @@ class Team:
             is_unsent: whether nothing went out at all.
         """
         judged = self._first.get(key, ()) if landed is None else landed
-        inbox_count, resolved_count = sum(is_inbox for _, is_inbox in judged), len(judged)
+        inbox_count, resolved_count = count_landed(judged)
         p_value, is_rejected = self._compare(key, judged, is_first=landed is None) if judged else (None, False)
         standing = judge_rate(inbox_count, resolved_count)
         return WordedGroup(
@@ -144,13 +144,12 @@ class Team:
 
 def _is_low(landed: Landed) -> bool:
     """Whether a healthy mailbox would hardly ever miss the inbox as often."""
-    inbox_count = sum(is_inbox for _, is_inbox in landed)
-    return bool(landed) and binomial_at_most(inbox_count, len(landed), HEALTHY_RATE) <= CONTROL_LEVEL
+    return bool(landed) and binomial_at_most(*count_landed(landed), HEALTHY_RATE) <= CONTROL_LEVEL
 
 
 def _is_everyone(everybody: Sequence[Landed]) -> bool:
     """Whether at least half of the mailboxes are below, and the team as a whole is too."""
-    counts = [(sum(is_inbox for _, is_inbox in landed), len(landed)) for landed in everybody]
+    counts = [count_landed(landed) for landed in everybody]
     below = sum(judge_rate(*count) is RateStanding.BELOW for count in counts)
     rate = sum(inbox for inbox, _ in counts) / sum(resolved for _, resolved in counts) if counts else 1.0
     return below > 0 and below >= EVERYONE_SHARE * len(counts) and rate < EVERYONE_BELOW_RATE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from placement_pipeline.domain.scores.exact_tests import binomial_at_most, sign_test
-from placement_pipeline.domain.scores.peers import Landed
+from placement_pipeline.domain.scores.peers import Landed, count_landed
 from placement_pipeline.domain.scores.sequential import HEALTHY_RATE
 
 LEVEL = 0.05
@@ -54,11 +54,12 @@ def compare(before: Landed, after: Landed) -> Compared:
     """Pair two measurements by seed; of several probes at one seed most decide, and a tie is no difference."""
     then, now = _by_seed(before), _by_seed(after)
     both = then.keys() & now.keys()
+    inbox_count, resolved_count = count_landed(after)
     return Compared(
         gained=sum(then[seed_id] < 0 < now[seed_id] for seed_id in both),
         lost=sum(now[seed_id] < 0 < then[seed_id] for seed_id in both),
-        inbox_count=sum(is_inbox for _, is_inbox in after),
-        resolved_count=len(after),
+        inbox_count=inbox_count,
+        resolved_count=resolved_count,
     )
 
 
