@@ -11,7 +11,6 @@ from placement_pipeline.domain.roster import domain_of, mailbox_id_of
 from placement_pipeline.domain.sends.plan import Plan, Request, Rests, plan_tests, unknown_mailboxes
 from placement_pipeline.domain.sends.template import MailTemplate, UnparsableTemplateError, parse_template
 from placement_pipeline.domain.sends.top_ups import Undecided, plan_top_ups
-from placement_pipeline.domain.words import TestReason
 from placement_pipeline.settings import Settings
 from placement_pipeline.stages.workplace import Workplace
 from placement_pipeline.warehouse import plan
@@ -57,7 +56,7 @@ def has_follow_ups_due(place: Workplace) -> bool:
         if not undecided and not plan.has_flagged_closed(connection, month, now - rests.retest_after):
             return False
         decided = _decide(place, connection, month, Request(), undecided)
-    return any(test.reason is TestReason.RETEST or test.tops_up_test_id for test in decided.tests)
+    return any(test.retest_of_test_id or test.tops_up_test_id for test in decided.tests)
 
 
 def _decide(

@@ -155,7 +155,7 @@ def plan_tests(
             skipped[entry.mailbox_id] = verdict
             if entry.role is Role.CONTROL and verdict in (Skip.ALREADY_TESTED, Skip.NOT_FLAGGED):
                 controls.append(entry)
-    if any(test.reason is TestReason.RETEST for test in tests):
+    if any(test.retest_of_test_id for test in tests):
         for entry in controls:
             tests += _beside_retests(entry, request, histories[entry.mailbox_id])
     planned = {test.mailbox_id for test in tests}

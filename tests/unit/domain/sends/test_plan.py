@@ -154,6 +154,10 @@ def test_a_top_up_goes_on_with_its_test_at_once_and_pays_for_nothing_else() -> N
     (test,) = planned(Request(), replace(first, opened_at=NOW - timedelta(hours=1))).tests
     assert (test.reason, test.tops_up_test_id, test.seed_ids) == (first.reason, first.test_id, ("gmail-01",))
     assert test.retest_of_test_id is None
+    control = entry("control@acme.example", role=Role.CONTROL)
+    again, of_control = replace(first, reason=TestReason.RETEST), known_test(control, days_ago=8)
+    beside = plan_tests(Request(), MONTH, MONTH, NOW, [control, ANNA], [again, of_control], RESTS, (), top_ups)
+    assert [one.mailbox_id for one in beside.tests] == [ANNA.mailbox_id], "a re-test's top-up is no re-test"
     running = replace(first, test_id="t-round", state=TestState.OPEN, is_top_up=True)
     assert planned(Request(), first, running).skipped == {ANNA.mailbox_id: Skip.OPEN_TEST}
     assert planned(Request(scope=Scope.FLAGGED), first).tests == ()
